@@ -1,0 +1,52 @@
+# Copyright 2026 The instructvla_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""The action chunk: what a policy asks of an arm, and the one type that policy, safety and bags share."""
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+import numpy as np
+
+
+class DeltaReference(IntEnum):
+    """The pose that the first step of a chunk is relative to; same numbers as in ActionChunk.msg."""
+
+    TARGET = 0  # the pose commanded last
+    MEASURED = 1  # the measured pose
+
+
+@dataclass(frozen=True, eq=False)
+class ActionChunk:
+    """The next H end-effector steps, evenly spaced in time.
+
+    Step i covers ``[stamp + i * period, stamp + (i + 1) * period)``. Nothing is checked here: a chunk may come from
+    anywhere, and the safety filter is who judges it.
+
+    Attributes:
+        stamp: when the observation was made [s], on the clock of whoever holds the chunk.
+        frame: name of the base frame that the deltas are expressed in.
+        epoch: grows with every new instruction, activation or restart.
+        sequence: grows by one with every chunk of an epoch.
+        period: duration of one step [s].
+        translations: ``(H, 3)`` float64, displacement of the gripper during each step, base-frame axes [m].
+        rotations: ``(H, 3)`` float64, rotation vector of each step about base-frame axes [rad].
+        grippers: ``(H,)`` float64, wanted gripper opening at the end of each step, 0 closed to 1 open.
+        delta_reference: what the first step is relative to.
+        instruction: the instruction that the chunk serves.
+        inference_time: how long the network took [s].
+    """
+
+    stamp: float
+    frame: str
+    epoch: int
+    sequence: int
+    period: float
+    translations: np.ndarray  # (H, 3)
+    rotations: np.ndarray  # (H, 3)
+    grippers: np.ndarray  # (H,)
+    delta_reference: DeltaReference = DeltaReference.TARGET
+    instruction: str = ""
+    inference_time: float = 0.0
+
+    def __len__(self) -> int:
+        return len(self.grippers)
