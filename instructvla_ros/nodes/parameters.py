@@ -1,0 +1,187 @@
+# Copyright 2026 The instructvla_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Every parameter of every node, declared once: name, default, unit, range and description.
+
+The nodes declare their ROS parameters from these tuples, and the table in docs/parameters.md is printed from them:
+``python -m instructvla_ros.nodes.parameters``. Nothing here needs ROS but :func:`declare`.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rclpy.node import Node
+
+Value = bool | int | float | str
+
+
+class ParameterError(ValueError):
+    """A parameter has a value that its declaration does not allow."""
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One ROS parameter.
+
+    Attributes:
+        name: name as a user writes it.
+        default: value where the user gives none; its type is the parameter's type.
+        description: what it does, for people.
+        unit: unit of the value, empty where it has none.
+        minimum: smallest allowed value, for numbers.
+        maximum: largest allowed value, for numbers.
+        choices: the allowed words, for text that is one of a few.
+    """
+
+    name: str
+    default: Value
+    description: str
+    unit: str = ""
+    minimum: float | None = None
+    maximum: float | None = None
+    choices: tuple[str, ...] = ()
+
+    def check(self, value: Value) -> None:
+        """Refuse a value outside the declared range or choices.
+
+        Raises:
+            ParameterError: naming the parameter, the value and what is allowed.
+        """
+        if self.choices and value not in self.choices:
+            raise ParameterError(f"parameter {self.name}: {value!r} is not one of {', '.join(self.choices)}")
+        if self.minimum is not None and self.maximum is not None and not self.minimum <= value <= self.maximum:
+            raise ParameterError(
+                f"parameter {self.name}: {value} is outside {self.minimum} .. {self.maximum} {self.unit}".rstrip()
+            )
+
+    @property
+    def allowed(self) -> str:
+        """The allowed values in words."""
+        if self.choices:
+            return ", ".join(f"`{choice}`" for choice in self.choices)
+        if self.minimum is not None:
+            return f"{self.minimum:g} .. {self.maximum:g}"
+        return ""
+
+
+ROBOT = Parameter("robot", "sim", "Profile of the robot: a name in config/robots/, or the path of a YAML file.")
+
+POLICY_NODE = (
+    ROBOT,
+    Parameter("checkpoint", "", "Run folder of the model (config.json, dataset_statistics.json, checkpoints/). Required."),
+    Parameter("base_vlm", "", "Folder with the vision-language model's config and tokenizer; empty: the one that the "
+              "run names, or beside it."),
+    Parameter("device", "auto", "Where the model runs: `auto` (a GPU when there is one), `cpu`, `cuda`, `cuda:1`, ..."),
+    Parameter("dtype", "auto", "Type of the weights; `auto`: bfloat16 on a GPU, float32 on a CPU.",
+              choices=("auto", "float32", "bfloat16")),
+    Parameter("threads", 0, "CPU threads of the network; 0: as torch chooses.", minimum=0, maximum=256),
+    Parameter("dataset", "", "Key into the run's dataset statistics; empty: the one in the robot's profile."),
+    Parameter("control_rate", 0.0, "How often an action chunk is made; 0: the rate in the robot's profile.", unit="Hz",
+              minimum=0.0, maximum=100.0),
+    Parameter("reasoning", "auto", "Whether the model speaks before it acts; `auto`: where the checkpoint was trained "
+              "to.", choices=("auto", "on", "off")),
+    Parameter("reasoning_period", 0.0, "How often it reasons again under the same instruction; 0: once.", unit="s",
+              minimum=0.0, maximum=3600.0),
+    Parameter("image_transport", "raw", "How images come: sensor_msgs/Image on `image`, or sensor_msgs/CompressedImage "
+              "on `image/compressed`.", choices=("raw", "compressed")),
+    Parameter("seed", -1, "Seed of the noise that the action flow starts from; -1: a new one each start.",
+              minimum=-1, maximum=2**31 - 1),
+    Parameter("autostart", False, "Configure and activate by itself, without a lifecycle manager."),
+)
+
+SAFETY_FILTER_NODE = (
+    ROBOT,
+    Parameter("limits", "", "Safety limits: a name in config/limits/, or the path of a YAML file; empty: those named "
+              "like the robot."),
+    Parameter("rate", 100.0, "How often the filter runs.", unit="Hz", minimum=10.0, maximum=1000.0),
+)
+
+SIM_ARM_NODE = (
+    Parameter("seed", 0, "Seed of the objects' places and colours.", minimum=0, maximum=2**31 - 1),
+    Parameter("image_width", 320, "Width of the camera images.", unit="px", minimum=16, maximum=1920),
+    Parameter("image_height", 240, "Height of the camera images.", unit="px", minimum=16, maximum=1080),
+    Parameter("image_rate", 10.0, "How often each camera publishes.", unit="Hz", minimum=0.1, maximum=60.0),
+    Parameter("wrist_camera", True, "Whether the wrist camera publishes too."),
+    Parameter("joint_state_rate", 50.0, "How often the joint states are published.", unit="Hz", minimum=1.0,
+              maximum=500.0),
+)
+
+DEMO_MONITOR_NODE = (
+    Parameter("instruction", "pick up the red cube", "The instruction that the demo sends."),
+    Parameter("duration", 30.0, "How long the demo runs after the first action chunk; 0: until Ctrl-C.", unit="s",
+              minimum=0.0, maximum=86400.0),
+    Parameter("startup_timeout", 180.0, "How long it waits for the first action chunk.", unit="s", minimum=1.0,
+              maximum=3600.0),
+    Parameter("note", "", "A line that the demo shows first, for instance what checkpoint it runs."),
+)
+
+NODES = {
+    "policy_node": POLICY_NODE,
+    "safety_filter_node": SAFETY_FILTER_NODE,
+    "sim_arm_node": SIM_ARM_NODE,
+    "demo_monitor_node": DEMO_MONITOR_NODE,
+}
+
+
+def declare(node: Node, parameters: tuple[Parameter, ...]) -> SimpleNamespace:
+    """Declare parameters on a node, read-only once it runs, and return their values as attributes.
+
+    Raises:
+        ParameterError: a given value is of the wrong type, out of range or not a choice.
+    """
+    from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
+    from rclpy.exceptions import (
+        InvalidParameterTypeException,
+        InvalidParameterValueException,
+        ParameterUninitializedException,
+    )
+
+    values = {}
+    for parameter in parameters:
+        unit = f" [{parameter.unit}]" if parameter.unit else ""
+        descriptor = ParameterDescriptor(
+            description=parameter.description + unit, additional_constraints=parameter.allowed, read_only=True
+        )
+        if parameter.minimum is not None and parameter.maximum is not None:
+            if isinstance(parameter.default, float):
+                descriptor.floating_point_range = [
+                    FloatingPointRange(from_value=parameter.minimum, to_value=parameter.maximum)
+                ]
+            else:
+                descriptor.integer_range = [
+                    IntegerRange(from_value=int(parameter.minimum), to_value=int(parameter.maximum), step=1)
+                ]
+        try:
+            value = node.declare_parameter(parameter.name, parameter.default, descriptor).value
+        except (InvalidParameterTypeException, InvalidParameterValueException, ParameterUninitializedException) as error:
+            kind = type(parameter.default).__name__
+            allowed = f" in {parameter.allowed}" if parameter.allowed else ""
+            raise ParameterError(
+                f"parameter {parameter.name}: needs a {kind}{allowed} {parameter.unit}".rstrip() + f" ({error})"
+            ) from None
+        parameter.check(value)
+        values[parameter.name] = value
+    return SimpleNamespace(**values)
+
+
+def markdown() -> str:
+    """The table of all parameters, as it stands in docs/parameters.md."""
+    lines = []
+    for node, parameters in NODES.items():
+        lines += [f"## `{node}`", "", "| parameter | default | unit | allowed | what it does |", "|---|---|---|---|---|"]
+        for parameter in parameters:
+            default = str(parameter.default).lower() if isinstance(parameter.default, bool) else parameter.default
+            shown = f'`"{default}"`' if isinstance(default, str) and not isinstance(parameter.default, bool) else f"`{default}`"
+            lines.append(
+                f"| `{parameter.name}` | {shown} | {parameter.unit} | {parameter.allowed} | {parameter.description} |"
+            )
+        lines.append("")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    sys.stdout.write(markdown())

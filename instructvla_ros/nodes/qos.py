@@ -1,0 +1,53 @@
+# Copyright 2026 The instructvla_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Quality of service of each kind of topic, in one place."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
+
+if TYPE_CHECKING:
+    from rclpy.node import Node
+    from rclpy.subscription import Subscription
+
+SENSOR = QoSProfile(depth=5, reliability=ReliabilityPolicy.BEST_EFFORT)
+"""Images and joint states: the newest matters, a lost one does not."""
+
+COMMAND = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE)
+"""Chunks and arm commands: must arrive, and only the newest counts."""
+
+TEXT = QoSProfile(depth=10, reliability=ReliabilityPolicy.RELIABLE)
+"""Words and reports: must arrive, in order."""
+
+LATCHED = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+"""State that a late subscriber needs: instruction, robot description, safety status."""
+
+
+def subscribe_latched_or_not(
+    node: Node, message_type: type, topic: str, callback: Callable[[object], None]
+) -> list[Subscription]:
+    """Subscribe to a latched topic that people also publish to without latching.
+
+    DDS joins a transient-local subscription to transient-local publishers only, so a plain
+    ``ros2 topic pub`` would never be heard. Two subscriptions hear both; a message that comes by both is passed on once.
+    """
+    seen: list[tuple[int, object]] = []
+
+    def once(message: object, info: dict[str, int]) -> None:
+        key = (info["source_timestamp"], message)
+        if key in seen:
+            seen.remove(key)
+            return
+        seen[:] = [*seen[-7:], key]
+        callback(message)
+
+    volatile = QoSProfile(depth=10, reliability=ReliabilityPolicy.RELIABLE)
+    latched = QoSProfile(depth=10, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+
+    def with_info(message: object, info: dict[str, int]) -> None:
+        once(message, info)
+
+    return [node.create_subscription(message_type, topic, with_info, qos) for qos in (volatile, latched)]

@@ -1,0 +1,256 @@
+# Copyright 2026 The instructvla_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""safety_filter_node: the only one who commands the arm.
+
+In: ``action_chunk``, ``joint_states``, ``robot_description``, ``emergency_stop``; services ``~/stop`` and ``~/reset``.
+Out: ``joint_trajectory``, ``gripper_command``, ``safety_status``, ``/diagnostics``.
+
+The filter itself is :class:`instructvla_ros.safety.SafetyFilter`. This node gives it a clock and the topics: callbacks
+only leave what came in a mailbox, and a fixed-rate thread on the monotonic clock empties it, steps the filter and
+publishes. The tick waits for nobody.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+from rclpy.node import Node
+from sensor_msgs.msg import JointState as JointStateMessage
+from std_msgs.msg import Bool, Float64MultiArray, String
+from std_srvs.srv import Trigger
+from trajectory_msgs.msg import JointTrajectory as JointTrajectoryMessage
+
+from instructvla_ros.msg import ActionChunk as ActionChunkMessage
+from instructvla_ros.msg import SafetyStatus
+from instructvla_ros.nodes import messages, qos
+from instructvla_ros.nodes.diagnostics import diagnostic
+from instructvla_ros.nodes.parameters import SAFETY_FILTER_NODE, declare
+from instructvla_ros.nodes.running import run_node
+from instructvla_ros.policy.profile import RobotProfile
+from instructvla_ros.robot.kinematics import KinematicChain
+from instructvla_ros.safety import Intervention, SafetyFilter, SafetyLimits, SafetyReport, SafetyState, Stops
+from instructvla_ros.timing import FixedRateThread
+
+STATUS_PERIOD = 0.1  # what an operator sees is never older [s]
+
+
+class SafetyFilterNode(Node):
+    """Steps the safety filter at a fixed rate between the topics."""
+
+    def __init__(self) -> None:
+        """Read profile and limits; the filter starts when the robot description has come.
+
+        Raises:
+            ParameterError, ProfileError, LimitsError: a parameter, the profile or the limits file is wrong.
+        """
+        super().__init__("safety_filter_node")
+        parameters = declare(self, SAFETY_FILTER_NODE)
+        self._profile = RobotProfile.load(parameters.robot)
+        self._limits = SafetyLimits.load(parameters.limits or self._profile.name)
+        self._filter: SafetyFilter | None = None
+
+        self._mailbox = threading.Lock()
+        self._joint_state = None
+        self._chunks: list = []
+        self._refused: list[Intervention] = []
+        self._emergency = False
+        self._stop_requested = False
+        self._reset_requested = False
+
+        self._report: SafetyReport | None = None
+        self._interventions: dict[tuple[str, str], Intervention] = {}
+        self._intervention_count = 0
+        self._status_due = 0.0
+        self._gripper: float | None = None
+        self._commands = 0
+
+        self._trajectory_publisher = self.create_publisher(JointTrajectoryMessage, "joint_trajectory", qos.COMMAND)
+        self._gripper_publisher = self.create_publisher(Float64MultiArray, "gripper_command", qos.COMMAND)
+        self._status_publisher = self.create_publisher(SafetyStatus, "safety_status", qos.LATCHED)
+        self._diagnostics_publisher = self.create_publisher(DiagnosticArray, "/diagnostics", qos.TEXT)
+
+        self.create_subscription(String, "robot_description", self._on_robot_description, qos.LATCHED)
+        self.create_subscription(ActionChunkMessage, "action_chunk", self._on_chunk, qos.COMMAND)
+        self.create_subscription(JointStateMessage, "joint_states", self._on_joint_state, qos.SENSOR)
+        qos.subscribe_latched_or_not(self, Bool, "emergency_stop", self._on_emergency_stop)
+        self.create_service(Trigger, "~/stop", self._on_stop)
+        self.create_service(Trigger, "~/reset", self._on_reset)
+        self.create_timer(1.0, self._publish_diagnostics)
+
+        self._thread = FixedRateThread(
+            "safety_filter", 1.0 / parameters.rate, self._tick, on_error=self._on_tick_error
+        )
+        self._thread.start()
+        self.get_logger().info(
+            f"limits for {self._profile.name} in force at {parameters.rate:g} Hz; waiting for robot_description"
+        )
+
+    def destroy_node(self) -> None:
+        """Stop the thread before its publishers go."""
+        self._thread.stop()
+        super().destroy_node()
+
+    def _on_robot_description(self, message: String) -> None:
+        if self._filter is not None:
+            return
+        try:
+            chain = KinematicChain.from_urdf(message.data, self._profile.base_frame, self._profile.tip_frame)
+            safety_filter = SafetyFilter(self._limits, chain, self._profile.base_frame)
+        except ValueError as error:
+            self.get_logger().error(f"robot_description does not fit robot {self._profile.name}: {error}")
+            return
+        with self._mailbox:
+            self._filter = safety_filter
+        self.get_logger().info(f"filter ready for joints {', '.join(chain.joint_names)}")
+
+    def _on_chunk(self, message: ActionChunkMessage) -> None:
+        try:
+            chunk = messages.chunk_from_message(message, self._monotonic(message.header.stamp))
+        except ValueError as error:
+            refusal = Intervention("chunk_malformed", "action_chunk", float("nan"), float("nan"), "", str(error))
+            with self._mailbox:
+                self._refused.append(refusal)
+            return
+        with self._mailbox:
+            self._chunks = [*self._chunks[-9:], chunk]
+
+    def _on_joint_state(self, message: JointStateMessage) -> None:
+        if not set(message.name) & set(self._profile.joints):
+            return  # another device's joints on a shared topic
+        try:
+            joint_state = messages.joint_state_from_message(message, self._monotonic(message.header.stamp))
+        except ValueError as error:
+            self.get_logger().warning(f"joint state refused: {error}", throttle_duration_sec=1.0)
+            return
+        with self._mailbox:
+            self._joint_state = joint_state
+
+    def _on_emergency_stop(self, message: Bool) -> None:
+        with self._mailbox:
+            self._emergency = message.data
+            self._stop_requested |= message.data  # a press shorter than a tick counts too
+
+    def _on_stop(self, _: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+        with self._mailbox:
+            self._stop_requested = True
+        response.success = True
+        response.message = "stopping; call ~/reset to allow motion again"
+        return response
+
+    def _on_reset(self, _: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+        with self._mailbox:
+            if self._emergency:
+                response.success = False
+                response.message = "emergency_stop is still true: release it first"
+                return response
+            if self._report is not None and self._report.state is SafetyState.STOPPING:
+                response.success = False
+                response.message = "still decelerating: reset when the arm is at rest"
+                return response
+            self._reset_requested = True
+        response.success = True
+        response.message = "reset; only chunks made from now on are followed"
+        return response
+
+    def _monotonic(self, stamp: object) -> float:
+        """A header stamp on the monotonic clock, by its age on the ROS clock now."""
+        now = self.get_clock().now().nanoseconds / messages.NANOSECONDS
+        return time.monotonic() - (now - messages.seconds(stamp))
+
+    def _tick(self) -> None:
+        with self._mailbox:
+            safety_filter, joint_state = self._filter, self._joint_state
+            chunks, self._chunks = self._chunks, []
+            refused, self._refused = self._refused, []
+            stops = Stops(self._emergency, self._stop_requested, self._reset_requested)
+            if safety_filter is not None:
+                self._stop_requested = self._reset_requested = False
+        if safety_filter is None:
+            return
+        now = time.monotonic()
+        command, report = safety_filter.step(now, joint_state, chunks, stops)
+        if command is not None:
+            self._publish_command(command)
+        self._keep(report, refused)
+        if now >= self._status_due or self._state_changed(report):
+            self._publish_status(report)
+            self._status_due = now + STATUS_PERIOD
+        self._report = report
+
+    def _publish_command(self, command: object) -> None:
+        self._trajectory_publisher.publish(
+            messages.trajectory_to_message(command.trajectory, self._profile.base_frame)
+        )
+        self._commands += 1
+        if command.gripper is not None and command.gripper != self._gripper:
+            position = self._profile.gripper.position(command.gripper)
+            self._gripper_publisher.publish(messages.gripper_to_message(position))
+            self._gripper = command.gripper
+
+    def _keep(self, report: SafetyReport, refused: list[Intervention]) -> None:
+        for intervention in (*refused, *report.interventions):
+            self._interventions[intervention.limit, intervention.subject] = intervention
+            self._intervention_count += 1
+
+    def _state_changed(self, report: SafetyReport) -> bool:
+        return self._report is None or self._report.state is not report.state
+
+    def _publish_status(self, report: SafetyReport) -> None:
+        if self._state_changed(report):
+            level = self.get_logger().error if report.state is SafetyState.FAULT else self.get_logger().info
+            level(f"{report.state.name.lower()}: {report.reason}")
+        self._status_publisher.publish(
+            messages.status_to_message(
+                report,
+                self.get_clock().now().to_msg(),
+                self._profile.base_frame,
+                list(self._interventions.values()),
+                self._intervention_count,
+            )
+        )
+        self._interventions.clear()
+
+    def _on_tick_error(self, error: Exception) -> None:
+        self.get_logger().error(f"filter step failed, stopping: {error!r}", throttle_duration_sec=1.0)
+        with self._mailbox:
+            self._stop_requested = True
+
+    def _publish_diagnostics(self) -> None:
+        report = self._report
+        level, summary = DiagnosticStatus.OK, "no robot_description yet"
+        if report is None:
+            level = DiagnosticStatus.WARN
+        else:
+            summary = f"{report.state.name.lower()}: {report.reason}"
+            if report.state in (SafetyState.FAULT, SafetyState.STOPPED, SafetyState.STOPPING):
+                level = DiagnosticStatus.ERROR
+            elif report.state is SafetyState.INACTIVE:
+                level = DiagnosticStatus.WARN
+        self._diagnostics_publisher.publish(
+            diagnostic(
+                self,
+                level,
+                summary,
+                {
+                    "rate [Hz]": f"{self._thread.rate:.1f}",
+                    "deadline misses": self._thread.misses,
+                    "failed steps": self._thread.errors,
+                    "commands": self._commands,
+                    "interventions": self._intervention_count,
+                    "joint state age [s]": f"{report.joint_state_age:.3f}" if report else "",
+                    "chunk age [s]": f"{report.chunk_age:.3f}" if report else "",
+                },
+            )
+        )
+
+
+def main() -> int:
+    """Run the node until it is told to stop."""
+    return run_node(SafetyFilterNode)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
