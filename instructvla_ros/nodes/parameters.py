@@ -82,10 +82,8 @@ POLICY_NODE = (
     Parameter("dataset", "", "Key into the run's dataset statistics; empty: the one in the robot's profile."),
     Parameter("control_rate", 0.0, "How often an action chunk is made; 0: the rate in the robot's profile.", unit="Hz",
               minimum=0.0, maximum=100.0),
-    Parameter("reasoning", "auto", "Whether the model speaks before it acts; `auto`: where the checkpoint was trained "
-              "to.", choices=("auto", "on", "off")),
-    Parameter("reasoning_period", 0.0, "How often it reasons again under the same instruction; 0: once.", unit="s",
-              minimum=0.0, maximum=3600.0),
+    Parameter("reasoning", "profile", "Whether the model speaks before it acts; `profile`: as the robot's profile says; "
+              "`auto`: where the checkpoint was trained to.", choices=("profile", "auto", "on", "off")),
     Parameter("image_transport", "raw", "How images come: sensor_msgs/Image on `image`, or sensor_msgs/CompressedImage "
               "on `image/compressed`.", choices=("raw", "compressed")),
     Parameter("seed", -1, "Seed of the noise that the action flow starts from; -1: a new one each start.",
@@ -111,6 +109,7 @@ SIM_ARM_NODE = (
 )
 
 DEMO_MONITOR_NODE = (
+    ROBOT,
     Parameter("instruction", "pick up the red cube", "The instruction that the demo sends."),
     Parameter("duration", 30.0, "How long the demo runs after the first action chunk; 0: until Ctrl-C.", unit="s",
               minimum=0.0, maximum=86400.0),

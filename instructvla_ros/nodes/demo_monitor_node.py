@@ -1,0 +1,140 @@
+# Copyright 2026 The instructvla_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""demo_monitor_node: sends the demo's instruction, shows a line a second and ends with a summary.
+
+It only watches and speaks: nothing it publishes but ``instruction`` is heard by anyone. Its exit code is 0 only if
+images, joint states, chunks and commands flowed and the gripper moved.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+import time
+
+import numpy as np
+import rclpy
+from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.node import Node
+from sensor_msgs.msg import Image
+from sensor_msgs.msg import JointState as JointStateMessage
+from std_msgs.msg import String
+from trajectory_msgs.msg import JointTrajectory
+
+from instructvla_ros.demo_report import DemoReport
+from instructvla_ros.msg import ActionChunk, Reasoning, SafetyStatus
+from instructvla_ros.nodes import messages, qos
+from instructvla_ros.nodes.parameters import DEMO_MONITOR_NODE, declare
+from instructvla_ros.policy.profile import RobotProfile
+from instructvla_ros.robot.joint_state import JointStateError
+from instructvla_ros.robot.kinematics import KinematicChain
+from instructvla_ros.safety import SafetyState
+
+
+class DemoMonitorNode(Node):
+    """Counts what flows through the graph of a demo."""
+
+    def __init__(self) -> None:
+        """Subscribe to everything and send the instruction."""
+        super().__init__("demo_monitor_node")
+        self.parameters = declare(self, DEMO_MONITOR_NODE)
+        self.report = DemoReport()
+        self.first_chunk: float | None = None
+        self._profile = RobotProfile.load(self.parameters.robot)
+        self._chain: KinematicChain | None = None
+        self._last_line = time.monotonic()
+        self._started = time.monotonic()
+
+        self.create_subscription(Image, "image", self._on_image, qos.SENSOR, raw=True)
+        self.create_subscription(JointStateMessage, "joint_states", self._on_joint_state, qos.SENSOR)
+        self.create_subscription(String, "robot_description", self._on_robot_description, qos.LATCHED)
+        self.create_subscription(ActionChunk, "action_chunk", self._on_chunk, qos.TEXT)
+        self.create_subscription(Reasoning, "reasoning", self._on_reasoning, qos.TEXT)
+        self.create_subscription(JointTrajectory, "joint_trajectory", self._on_command, qos.TEXT, raw=True)
+        self.create_subscription(SafetyStatus, "safety_status", self._on_status, qos.LATCHED)
+        self._instruction = self.create_publisher(String, "instruction", qos.LATCHED)
+        if self.parameters.note:
+            print(self.parameters.note, flush=True)
+        print(f'instruction: "{self.parameters.instruction}"', flush=True)
+        self._instruction.publish(String(data=self.parameters.instruction))
+        self.create_timer(1.0, self._show_line)
+
+    @property
+    def elapsed(self) -> float:
+        """Time since the first chunk [s]; 0 before it."""
+        return 0.0 if self.first_chunk is None else time.monotonic() - self.first_chunk
+
+    @property
+    def finished(self) -> bool:
+        """Whether the demo has run its time, or waited too long for its first chunk."""
+        if self.first_chunk is None:
+            return time.monotonic() - self._started > self.parameters.startup_timeout
+        return 0.0 < self.parameters.duration <= self.elapsed
+
+    def _on_image(self, _: bytes) -> None:
+        self.report.images += 1
+
+    def _on_joint_state(self, message: JointStateMessage) -> None:
+        self.report.joint_states += 1
+        if self._chain is None:
+            return
+        joint_state = messages.joint_state_from_message(message, 0.0)
+        try:
+            positions, _ = joint_state.select(self._chain.joint_names)
+        except JointStateError:
+            return
+        self.report.add_gripper(np.array(self._chain.forward(positions)[:3, 3]))
+
+    def _on_robot_description(self, message: String) -> None:
+        self._chain = KinematicChain.from_urdf(message.data, self._profile.base_frame, self._profile.tip_frame)
+
+    def _on_chunk(self, message: ActionChunk) -> None:
+        if self.first_chunk is None:
+            self.first_chunk = self._last_line = time.monotonic()
+        now = self.get_clock().now().nanoseconds / messages.NANOSECONDS
+        self.report.frame_age = now - messages.seconds(message.header.stamp)
+        self.report.inference_times.append(message.inference_time)
+
+    def _on_reasoning(self, message: Reasoning) -> None:
+        self.report.reasoning = message.text
+
+    def _on_command(self, _: bytes) -> None:
+        self.report.commands += 1
+
+    def _on_status(self, message: SafetyStatus) -> None:
+        self.report.state = SafetyState(message.state).name.lower()
+        for intervention in message.interventions:
+            self.report.interventions[intervention.limit] += 1
+            self.report.intervention_note = intervention.message
+
+    def _show_line(self) -> None:
+        now = time.monotonic()
+        if self.first_chunk is None:
+            print(f"{now - self._started:4.0f} s | waiting for the first action chunk (the model is loading)", flush=True)
+            return
+        print(self.report.line(self.elapsed, now - self._last_line), flush=True)
+        self._last_line = now
+
+
+def main() -> int:
+    """Watch a demo until its time is over or Ctrl-C; exit code 0 if everything flowed, 1 if not."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    rclpy.init(signal_handler_options=rclpy.signals.SignalHandlerOptions.NO)
+    monitor = DemoMonitorNode()
+    executor = SingleThreadedExecutor()
+    executor.add_node(monitor)
+    try:
+        while not monitor.finished:
+            executor.spin_once(timeout_sec=0.2)
+    except (KeyboardInterrupt, ExternalShutdownException):
+        pass
+    print(monitor.report.summary(monitor.elapsed), flush=True)
+    failed = bool(monitor.report.missing())
+    monitor.destroy_node()
+    rclpy.try_shutdown()
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
