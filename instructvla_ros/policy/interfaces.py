@@ -1,0 +1,63 @@
+# Copyright 2026 The instructvla_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""What a policy needs of a model and of an arm's kinematics, so that it need import neither."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+
+OnText = Callable[[str], None]
+ShouldStop = Callable[[], bool]
+
+
+class Model(Protocol):
+    """What a policy needs of a model; ``instructvla_ros.model.InstructVLA`` is one.
+
+    Images are uint8 RGB arrays ``(H, W, 3)``, primary first. ``act`` returns an object whose ``actions`` are ``(H, 7)``
+    in the dataset's units; ``reason`` and ``ask`` return objects with a ``text``.
+    """
+
+    chunk_length: int
+    num_views: int
+    uses_state: bool
+    datasets: Sequence[str]
+    has_reasoning: bool
+
+    def act(
+        self,
+        images: Sequence[np.ndarray],
+        instruction: str,
+        proprio: np.ndarray | None = None,
+        reasoning: str | None = None,
+        noise: np.ndarray | None = None,
+        dataset: str | None = None,
+    ) -> Any:
+        """Predicts one chunk."""
+
+    def reason(
+        self,
+        images: Sequence[np.ndarray],
+        instruction: str,
+        on_text: OnText | None = None,
+        should_stop: ShouldStop | None = None,
+    ) -> Any:
+        """Says what it is about to do."""
+
+    def ask(
+        self,
+        images: Sequence[np.ndarray],
+        question: str,
+        on_text: OnText | None = None,
+        should_stop: ShouldStop | None = None,
+    ) -> Any:
+        """Answers a question about the images."""
+
+
+class Chain(Protocol):
+    """What a policy needs of the arm's kinematics; ``robot.kinematics.KinematicChain`` is one."""
+
+    joint_names: tuple[str, ...]
+
+    def forward(self, q: np.ndarray) -> np.ndarray:
+        """Pose ``(4, 4)`` of the tip in the base frame for joint positions ``(n,)``."""

@@ -1,0 +1,321 @@
+# Copyright 2026 The instructvla_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""The policy of one robot: an observation goes in, an action chunk in metres and rotation vectors comes out."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from instructvla_ros.policy.action_units import ACTION_UNITS
+from instructvla_ros.policy.ensembling import AdaptiveEnsemble
+from instructvla_ros.policy.frames import centre_crop
+from instructvla_ros.policy.gripper_rules import GripperState, plan_gripper
+from instructvla_ros.policy.interfaces import Chain, Model, OnText, ShouldStop
+from instructvla_ros.policy.profile import EnsembleExecution, FirstStepsExecution, RobotProfile
+from instructvla_ros.policy.proprioception import PROPRIOCEPTION
+from instructvla_ros.robot.action_chunk import ActionChunk
+from instructvla_ros.robot.joint_state import JointState
+
+VIEWS = ("primary", "wrist")
+"""The cameras that a model may take, in its order."""
+
+_ACTION_WIDTH = 7
+_WARM_UP_FRAME = (480, 640, 3)
+
+
+class PolicyError(RuntimeError):
+    """Model, profile and robot do not fit, or the model's answer cannot be used."""
+
+
+@dataclass(frozen=True, eq=False)
+class Observation:
+    """What the policy sees at one instant.
+
+    Attributes:
+        stamp: when the primary frame was taken [s]; the chunk that follows starts at this time.
+        images: one frame a view in the order of ``VIEWS``, each ``(H, W, 3)`` uint8 RGB, heights and widths as the
+            cameras have them.
+        joint_state: positions of at least the arm's joints and the gripper's joint, in any order.
+    """
+
+    stamp: float
+    images: tuple[np.ndarray, ...]  # each (H, W, 3)
+    joint_state: JointState
+
+
+class Policy:
+    """One robot's policy. Not safe for use from several threads at once.
+
+    Args:
+        model: the network.
+        profile: what the robot's numbers mean.
+        chain: the arm's kinematics from the profile's base frame to its tip frame; None only for a model that takes no
+            robot state.
+        dataset: key into the model's statistics; the profile's by default.
+        seed: makes the flow's start noise, and with it every chunk, repeatable; None leaves the noise to the model.
+
+    Raises:
+        PolicyError: if model, profile and chain do not fit together.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        profile: RobotProfile,
+        chain: Chain | None,
+        dataset: str | None = None,
+        seed: int | None = None,
+    ) -> None:
+        self.profile = profile
+        self._model = model
+        self._chain = chain
+        self._dataset = dataset or profile.dataset
+        self._random = None if seed is None else np.random.default_rng(seed)
+        self._units = ACTION_UNITS[profile.action_units]
+        self._check_fit()
+        self._ensemble: AdaptiveEnsemble | None = None
+        if isinstance(profile.execution, EnsembleExecution):
+            self._ensemble = AdaptiveEnsemble(profile.execution.window, profile.execution.alpha, profile.period)
+        self._epoch = 0
+        self._sequence = 0
+        self._instruction = ""
+        self._reasoning: str | None = None
+        self._chunk_stamp: float | None = None
+        self._gripper_before = GripperState(opening=0.0)
+        self._gripper_plan: list[GripperState] = []
+
+    @property
+    def views(self) -> tuple[str, ...]:
+        """Names of the cameras that the model takes, in its order."""
+        return VIEWS[: self._model.num_views]
+
+    @property
+    def reasons_by_default(self) -> bool:
+        """Whether the model was trained to speak before it acts."""
+        return self._model.has_reasoning
+
+    @property
+    def epoch(self) -> int:
+        """The running epoch; 0 before the first."""
+        return self._epoch
+
+    @property
+    def instruction(self) -> str:
+        """The instruction of the running epoch, as it was given."""
+        return self._instruction
+
+    @property
+    def reasoning(self) -> str | None:
+        """What the model said in this epoch and acts upon; None if it said nothing."""
+        return self._reasoning
+
+    def start_epoch(self, instruction: str) -> int:
+        """Begins to follow an instruction: past predictions, gripper state and reasoning are forgotten.
+
+        Epoch numbers are wall-clock nanoseconds, made to grow strictly: the first epoch of a restarted process is above
+        the last one of its predecessor as long as the wall clock was not set back over the restart.
+
+        Returns:
+            The number of the new epoch.
+        """
+        self._epoch = max(time.time_ns(), self._epoch + 1)
+        self._sequence = 0
+        self._instruction = instruction
+        self._reasoning = None
+        self._chunk_stamp = None
+        self._gripper_plan = []
+        if self._ensemble is not None:
+            self._ensemble.reset()
+        return self._epoch
+
+    def is_due(self, stamp: float) -> bool:
+        """Whether an observation of this stamp calls for a chunk under the profile's execution mode.
+
+        Ensembling wants one at every tick. ``first_steps`` wants one when its steps have passed since the last, to the
+        nearest period.
+        """
+        if self._chunk_stamp is None or not isinstance(self.profile.execution, FirstStepsExecution):
+            return True
+        elapsed = round((stamp - self._chunk_stamp) / self.profile.period)
+        return elapsed < 0 or elapsed >= self.profile.execution.steps
+
+    def reason(
+        self, observation: Observation, on_text: OnText | None = None, should_stop: ShouldStop | None = None
+    ) -> str:
+        """Lets the model say what it is about to do; the chunks that follow are conditioned on it.
+
+        Args:
+            observation: what the model speaks of.
+            on_text: called with the text so far, as it grows.
+            should_stop: asked after every token; when it returns True, the text so far is returned and not acted upon.
+
+        Returns:
+            The text.
+        """
+        stop = _StopOnce(should_stop)
+        thought = self._model.reason(
+            self._images(observation.images), self._prompt_instruction(), on_text=on_text, should_stop=stop
+        )
+        if not stop.stopped:
+            self._reasoning = thought.text
+        return thought.text
+
+    def ask(
+        self,
+        images: Sequence[np.ndarray],
+        question: str,
+        on_text: OnText | None = None,
+        should_stop: ShouldStop | None = None,
+    ) -> str:
+        """Answers a free question about the frames, ``(H, W, 3)`` uint8 RGB each; changes nothing in the epoch."""
+        return self._model.ask(self._images(images), question, on_text=on_text, should_stop=should_stop).text
+
+    def act(self, observation: Observation) -> ActionChunk:
+        """Makes the next chunk of the epoch.
+
+        Args:
+            observation: frames and joint state, checked for age by the caller.
+
+        Returns:
+            The chunk, stamped with the observation, deltas in the profile's base frame.
+
+        Raises:
+            PolicyError: if no epoch was started, or the model's actions have a wrong shape or are not finite.
+            JointStateError: if the joint state lacks a joint or holds a value that is not finite.
+        """
+        if not self._epoch:
+            raise PolicyError("act was called before start_epoch: there is no instruction to follow")
+        started = time.perf_counter()
+        opening = self._measured_opening(observation.joint_state)
+        output = self._model.act(
+            self._images(observation.images),
+            self._prompt_instruction(),
+            proprio=self._proprioception(observation.joint_state, opening),
+            reasoning=self._reasoning,
+            noise=self._noise(),
+            dataset=self._dataset,
+        )
+        actions = self._checked(output.actions)
+        if self._ensemble is not None:
+            actions = self._ensemble.add(observation.stamp, actions)
+        translations, rotations = self._units.to_metric(actions)
+        chunk = ActionChunk(
+            stamp=observation.stamp,
+            frame=self.profile.base_frame,
+            epoch=self._epoch,
+            sequence=self._sequence,
+            period=self.profile.period,
+            translations=translations,
+            rotations=rotations,
+            grippers=self._openings(observation.stamp, actions[:, 6], opening),
+            delta_reference=self.profile.delta_reference,
+            instruction=self._instruction,
+            inference_time=time.perf_counter() - started,
+        )
+        self._sequence += 1
+        self._chunk_stamp = observation.stamp
+        return chunk
+
+    def warm_up(self, frame_shape: tuple[int, int, int] = _WARM_UP_FRAME) -> float:
+        """Runs the model once on frames of noise, so that the first real chunk is not late; the result is thrown away.
+
+        Args:
+            frame_shape: ``(H, W, 3)`` of the cameras' frames.
+
+        Returns:
+            How long it took [s].
+        """
+        started = time.perf_counter()
+        noise = np.random.default_rng(0)
+        images = [noise.integers(0, 256, frame_shape, dtype=np.uint8) for _ in self.views]
+        proprio = np.zeros(8) if self._model.uses_state else None
+        output = self._model.act(self._images(images), "warm up", proprio=proprio, dataset=self._dataset)
+        self._checked(output.actions)
+        return time.perf_counter() - started
+
+    def _check_fit(self) -> None:
+        model, profile = self._model, self.profile
+        if not 1 <= model.num_views <= len(VIEWS):
+            raise PolicyError(f"the model takes {model.num_views} views; the policy knows {', '.join(VIEWS)}")
+        if self._dataset not in model.datasets:
+            raise PolicyError(
+                f"the checkpoint has no statistics for dataset {self._dataset!r}; it has {', '.join(model.datasets)}. "
+                f"Set dataset in the profile of {profile.name} or give another one"
+            )
+        if isinstance(profile.execution, FirstStepsExecution) and profile.execution.steps > model.chunk_length:
+            raise PolicyError(
+                f"the profile of {profile.name} executes the first {profile.execution.steps} steps of each chunk, but "
+                f"the checkpoint's chunks have {model.chunk_length}"
+            )
+        if self._chain is None:
+            if model.uses_state:
+                raise PolicyError("the checkpoint takes the robot's state, so the arm's kinematics must be given")
+        elif set(self._chain.joint_names) != set(profile.joints):
+            raise PolicyError(
+                f"between {profile.base_frame} and {profile.tip_frame} the robot description has the joints "
+                f"{', '.join(self._chain.joint_names)}, but the profile of {profile.name} names "
+                f"{', '.join(profile.joints)}"
+            )
+
+    def _prompt_instruction(self) -> str:
+        return self._instruction.lower() if self.profile.lower_case_instruction else self._instruction
+
+    def _images(self, images: Sequence[np.ndarray]) -> list[np.ndarray]:
+        if len(images) != self._model.num_views:
+            raise PolicyError(f"the checkpoint takes {self._model.num_views} views, got {len(images)} frames")
+        return [centre_crop(image, self.profile.centre_crop) for image in images]
+
+    def _measured_opening(self, joint_state: JointState) -> float:
+        positions, _ = joint_state.select((self.profile.gripper.joint,))
+        return float(self.profile.gripper.opening(positions[0]))
+
+    def _proprioception(self, joint_state: JointState, opening: float) -> np.ndarray | None:
+        if not self._model.uses_state or self._chain is None:
+            return None
+        positions, _ = joint_state.select(self._chain.joint_names)
+        return PROPRIOCEPTION[self.profile.proprioception](self._chain.forward(positions), opening)
+
+    def _noise(self) -> np.ndarray | None:
+        if self._random is None:
+            return None
+        return self._random.standard_normal((self._model.chunk_length, _ACTION_WIDTH)).astype(np.float32)
+
+    def _checked(self, actions: Any) -> np.ndarray:
+        actions = np.asarray(actions, dtype=np.float64)
+        expected = (self._model.chunk_length, _ACTION_WIDTH)
+        if actions.shape != expected:
+            raise PolicyError(f"the model's actions have the shape {actions.shape}, expected {expected}")
+        if not np.isfinite(actions).all():
+            step, number = np.argwhere(~np.isfinite(actions))[0]
+            raise PolicyError(
+                f"the model's action is not finite: number {number} of step {step} is {actions[step, number]}"
+            )
+        return actions
+
+    def _openings(self, stamp: float, values: np.ndarray, measured: float) -> np.ndarray:
+        """Follows the gripper rule through a chunk, starting where the steps since the last chunk have left it."""
+        if self._chunk_stamp is None:
+            self._gripper_before = GripperState(opening=measured)
+        else:
+            executed = round((stamp - self._chunk_stamp) / self.profile.period)
+            executed = min(max(executed, 0), len(self._gripper_plan))
+            if executed:
+                self._gripper_before = self._gripper_plan[executed - 1]
+        self._gripper_plan = plan_gripper(self.profile.gripper_rule, self._gripper_before, values)
+        return np.array([state.opening for state in self._gripper_plan])
+
+
+class _StopOnce:
+    """Remembers that it asked to stop."""
+
+    def __init__(self, should_stop: ShouldStop | None) -> None:
+        self._should_stop = should_stop
+        self.stopped = False
+
+    def __call__(self) -> bool:
+        if not self.stopped and self._should_stop is not None:
+            self.stopped = self._should_stop()
+        return self.stopped

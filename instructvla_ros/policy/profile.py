@@ -1,0 +1,269 @@
+# Copyright 2026 The instructvla_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""The robot profile: one YAML file that fits the policy to one robot."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from instructvla_ros.policy.action_units import ACTION_UNITS
+from instructvla_ros.policy.checked_yaml import CheckedMapping, YamlError
+from instructvla_ros.policy.gripper_rules import GripperRule, StickyGripper, ThresholdGripper
+from instructvla_ros.policy.proprioception import PROPRIOCEPTION
+from instructvla_ros.robot.action_chunk import DeltaReference
+from instructvla_ros.robot.gripper import GripperMapping
+
+REASONING_MODES = ("auto", "on", "off")
+"""When the model speaks before it acts: where it was trained to (auto), always, never."""
+
+_KEYS = (
+    "name",
+    "description",
+    "dataset",
+    "control_rate",
+    "base_frame",
+    "tip_frame",
+    "joints",
+    "gripper",
+    "proprioception",
+    "action_units",
+    "gripper_rule",
+    "delta_reference",
+    "execution",
+    "reasoning",
+    "lower_case_instruction",
+    "centre_crop",
+    "ages",
+)
+
+
+class ProfileError(ValueError):
+    """A profile that is missing or wrong; the message names the file, the line and what is allowed."""
+
+
+@dataclass(frozen=True)
+class EnsembleExecution:
+    """Act at every tick; average what the last chunks say about each instant.
+
+    Attributes:
+        window: how many chunks are averaged.
+        alpha: how much agreement with the newest chunk counts.
+    """
+
+    window: int
+    alpha: float
+
+
+@dataclass(frozen=True)
+class FirstStepsExecution:
+    """Act every few steps and follow each chunk as it is.
+
+    Attributes:
+        steps: steps of a chunk that are executed before the next one is made. The chunk keeps its further steps, which
+            bridge the time that the next inference takes.
+    """
+
+    steps: int
+
+
+@dataclass(frozen=True)
+class ReasoningSettings:
+    """When the model speaks before it acts.
+
+    Attributes:
+        mode: one of ``REASONING_MODES``.
+        period: how often it speaks anew while an instruction lasts [s]; 0 speaks once per instruction.
+    """
+
+    mode: str
+    period: float
+
+
+@dataclass(frozen=True)
+class AgeLimits:
+    """How old and how far apart inputs may be.
+
+    Attributes:
+        image: oldest frame that is acted on [s].
+        joint_state: oldest joint state that is acted on [s].
+        view_gap: largest time between the frames of two views [s].
+        future: how far a stamp may lie in the future, for clocks that are not quite in step [s].
+    """
+
+    image: float
+    joint_state: float
+    view_gap: float
+    future: float
+
+
+@dataclass(frozen=True)
+class RobotProfile:
+    """What the numbers of one robot mean.
+
+    Attributes:
+        name: the robot's name, as launch files use it.
+        description: the robot in words.
+        dataset: key into the checkpoint's dataset statistics.
+        control_rate: rate of the dataset's actions [Hz]; a chunk's period is its inverse.
+        base_frame: frame that poses and deltas are expressed in.
+        tip_frame: frame of the gripper whose pose the policy moves.
+        joints: the arm's joints from base to tip.
+        gripper: the gripper's joint and what its positions mean.
+        proprioception: name of the convention, a key of ``PROPRIOCEPTION``.
+        action_units: name of the units, a key of ``ACTION_UNITS``.
+        gripper_rule: how the model's gripper number becomes an opening.
+        delta_reference: what the first step of a chunk is relative to.
+        execution: how chunks are executed.
+        reasoning: when the model speaks.
+        lower_case_instruction: whether the model was trained on lower-case instructions.
+        centre_crop: share of a frame's area that the model sees; 1 shows all.
+        ages: how old inputs may be.
+    """
+
+    name: str
+    description: str
+    dataset: str
+    control_rate: float
+    base_frame: str
+    tip_frame: str
+    joints: tuple[str, ...]
+    gripper: GripperMapping
+    proprioception: str
+    action_units: str
+    gripper_rule: GripperRule
+    delta_reference: DeltaReference
+    execution: EnsembleExecution | FirstStepsExecution
+    reasoning: ReasoningSettings
+    lower_case_instruction: bool
+    centre_crop: float
+    ages: AgeLimits
+
+    @property
+    def period(self) -> float:
+        """Time between the steps of a chunk [s]."""
+        return 1.0 / self.control_rate
+
+    @classmethod
+    def load(cls, name_or_path: str | Path) -> "RobotProfile":
+        """Reads a profile.
+
+        Args:
+            name_or_path: name of a robot in the package's config/robots folder, or the path of a YAML file (a ``Path``,
+                or a string with a slash or ending in .yaml or .yml).
+
+        Raises:
+            ProfileError: if there is no such robot or file, or the file says something else than a profile should.
+        """
+        path = _profile_path(name_or_path)
+        try:
+            return _read_profile(CheckedMapping.from_file(path, _KEYS))
+        except YamlError as error:
+            raise ProfileError(str(error)) from error
+
+
+def known_robots() -> tuple[str, ...]:
+    """Names of the robots that come with the package, sorted."""
+    return tuple(sorted(path.stem for path in robots_folder().glob("*.yaml")))
+
+
+def robots_folder() -> Path:
+    """The folder of the profiles that come with the package: of a source checkout, or as installed by colcon.
+
+    Raises:
+        ProfileError: if neither is there.
+    """
+    beside_source = Path(__file__).resolve().parents[2] / "config" / "robots"
+    if beside_source.is_dir():
+        return beside_source
+    try:
+        from ament_index_python.packages import PackageNotFoundError, get_package_share_directory
+    except ImportError:
+        raise ProfileError(
+            f"no robot profiles: {beside_source} is missing and no ROS 2 installation can be asked for the installed "
+            "ones; give the path of a profile instead of a name"
+        ) from None
+    try:
+        installed = Path(get_package_share_directory("instructvla_ros")) / "config" / "robots"
+    except PackageNotFoundError:
+        raise ProfileError(
+            f"no robot profiles: {beside_source} is missing and the package instructvla_ros is not in the ROS 2 "
+            "environment; source its install/setup.bash, or give the path of a profile instead of a name"
+        ) from None
+    if not installed.is_dir():
+        raise ProfileError(f"no robot profiles: neither {beside_source} nor {installed} is there")
+    return installed
+
+
+def _profile_path(name_or_path: str | Path) -> Path:
+    text = str(name_or_path)
+    if isinstance(name_or_path, Path) or "/" in text or text.endswith((".yaml", ".yml")):
+        path = Path(name_or_path)
+        if not path.is_file():
+            raise ProfileError(f"there is no robot profile at {path.absolute()}")
+        return path
+    if text not in known_robots():
+        raise ProfileError(
+            f"unknown robot {text!r}; known: {', '.join(known_robots())} (from {robots_folder()}). "
+            "For a robot of your own give the path of its profile"
+        )
+    return robots_folder() / f"{text}.yaml"
+
+
+def _read_profile(file: CheckedMapping) -> RobotProfile:
+    gripper = file.mapping("gripper", ("joint", "closed", "open"))
+    reasoning = file.mapping("reasoning", ("mode", "period"))
+    ages = file.mapping("ages", ("image", "joint_state", "view_gap", "future"))
+    joints = file.names("joints")
+    gripper_joint = gripper.text("joint")
+    closed, open_ = gripper.number("closed", -10.0, 10.0), gripper.number("open", -10.0, 10.0)
+    if closed == open_:
+        raise gripper.refuse("open", f"open and closed are the same position, {open_:g}")
+    if gripper_joint in joints:
+        raise gripper.refuse("joint", f"{gripper_joint!r} is one of the arm's joints")
+    base_frame, tip_frame = file.text("base_frame"), file.text("tip_frame")
+    if base_frame == tip_frame:
+        raise file.refuse("tip_frame", "it is the base frame")
+    return RobotProfile(
+        name=file.text("name"),
+        description=file.text("description"),
+        dataset=file.text("dataset"),
+        control_rate=file.number("control_rate", 0.1, 200.0, "Hz"),
+        base_frame=base_frame,
+        tip_frame=tip_frame,
+        joints=joints,
+        gripper=GripperMapping(joint=gripper_joint, closed=closed, open=open_),
+        proprioception=file.choice("proprioception", PROPRIOCEPTION),
+        action_units=file.choice("action_units", ACTION_UNITS),
+        gripper_rule=_read_gripper_rule(file),
+        delta_reference=DeltaReference[file.choice("delta_reference", ("target", "measured")).upper()],
+        execution=_read_execution(file),
+        reasoning=ReasoningSettings(
+            mode=reasoning.choice("mode", REASONING_MODES), period=reasoning.number("period", 0.0, 3600.0, "s")
+        ),
+        lower_case_instruction=file.boolean("lower_case_instruction"),
+        centre_crop=file.number("centre_crop", 0.1, 1.0),
+        ages=AgeLimits(
+            image=ages.number("image", 0.01, 10.0, "s"),
+            joint_state=ages.number("joint_state", 0.01, 10.0, "s"),
+            view_gap=ages.number("view_gap", 0.001, 10.0, "s"),
+            future=ages.number("future", 0.0, 1.0, "s"),
+        ),
+    )
+
+
+def _read_gripper_rule(file: CheckedMapping) -> GripperRule:
+    rule, settings = file.tagged_mapping(
+        "gripper_rule", "rule", {"threshold": ["threshold"], "sticky": ["threshold", "repeats"]}
+    )
+    threshold = settings.number("threshold", 0.0, 1.0)
+    if rule == "threshold":
+        return ThresholdGripper(threshold)
+    return StickyGripper(repeats=settings.integer("repeats", 1, 1000), threshold=threshold)
+
+
+def _read_execution(file: CheckedMapping) -> EnsembleExecution | FirstStepsExecution:
+    mode, settings = file.tagged_mapping(
+        "execution", "mode", {"ensemble": ["window", "alpha"], "first_steps": ["steps"]}
+    )
+    if mode == "ensemble":
+        return EnsembleExecution(window=settings.integer("window", 1, 100), alpha=settings.number("alpha", -10.0, 10.0))
+    return FirstStepsExecution(steps=settings.integer("steps", 1, 1000))
