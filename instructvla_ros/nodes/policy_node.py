@@ -1,0 +1,322 @@
+# Copyright 2026 The instructvla_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""policy_node: cameras, joint states and words in; reasoning and action chunks out. A lifecycle node.
+
+In: ``image`` (or ``image/compressed``), ``wrist_image`` where the checkpoint takes it, ``joint_states``, ``instruction``,
+``robot_description``; service ``~/ask``. Out: ``action_chunk``, ``reasoning``, ``/diagnostics``.
+
+``configure`` loads the model and warms it up, ``activate`` starts to act. Inference runs in a fixed-rate thread of its
+own, never in a callback; what it does at each tick is :class:`instructvla_ros.policy.act_loop.ActLoop`.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+import time
+from concurrent.futures import TimeoutError as FutureTimeoutError
+from functools import partial
+
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
+from rclpy.executors import MultiThreadedExecutor
+from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+from sensor_msgs.msg import CompressedImage, Image
+from sensor_msgs.msg import JointState as JointStateMessage
+from std_msgs.msg import Header, String
+
+from instructvla_ros.msg import ActionChunk, Reasoning
+from instructvla_ros.nodes import messages, qos
+from instructvla_ros.nodes.diagnostics import diagnostic
+from instructvla_ros.nodes.image_decoding import ImageError, to_rgb
+from instructvla_ros.nodes.parameters import POLICY_NODE, declare
+from instructvla_ros.nodes.running import run_node
+from instructvla_ros.policy.act_loop import ActLoop, QuestionRefused, ReasoningUpdate, TickResult, TickStatus
+from instructvla_ros.policy.policy import Policy, PolicyError
+from instructvla_ros.policy.profile import RobotProfile
+from instructvla_ros.robot.kinematics import KinematicChain
+from instructvla_ros.srv import Ask
+from instructvla_ros.timing import FixedRateThread
+
+IMAGE_TOPICS = {"primary": "image", "wrist": "wrist_image"}
+ANSWER_TIMEOUT = 60.0  # longest wait for an answer to ~/ask [s]
+
+
+class PolicyNode(LifecycleNode):
+    """Feeds the act loop with the newest messages and publishes what it makes of them."""
+
+    def __init__(self) -> None:
+        """Read parameters and profile; everything else waits for ``configure``.
+
+        Raises:
+            ParameterError, ProfileError: a parameter or the profile is wrong.
+        """
+        super().__init__("policy_node")
+        self._parameters = declare(self, POLICY_NODE)
+        self._profile = RobotProfile.load(self._parameters.robot)
+        self._model = None
+        self._urdf: str | None = None
+        self._loop: ActLoop | None = None
+        self._thread: FixedRateThread | None = None
+        self._hold = "not configured"
+        self._fault = ""
+        self._image_faults: dict[str, str] = {}
+        self._subscriptions_made: list = []
+        self._service = None
+
+        # Loading a model takes a while and an answer waits for the network: neither may silence the other callbacks.
+        self._ask_group = MutuallyExclusiveCallbackGroup()
+        self._report_group = MutuallyExclusiveCallbackGroup()
+        self._chunk_publisher = self.create_publisher(ActionChunk, "action_chunk", qos.COMMAND)
+        self._reasoning_publisher = self.create_publisher(Reasoning, "reasoning", qos.TEXT)
+        self._diagnostics_publisher = self.create_publisher(DiagnosticArray, "/diagnostics", qos.TEXT)
+        self.create_timer(1.0, self._publish_diagnostics, callback_group=self._report_group)
+        if self._parameters.autostart:
+            self._autostart = self.create_timer(0.0, self._start_by_itself)
+
+    def _start_by_itself(self) -> None:
+        self._autostart.cancel()
+        if self.trigger_configure() is TransitionCallbackReturn.SUCCESS:
+            self.trigger_activate()
+
+    def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Load the model, run it once, and start to listen."""
+        try:
+            self._load_model()
+        except (ValueError, OSError, KeyError, RuntimeError, ImportError) as error:
+            self._fault = f"cannot load the model: {error}"
+            self.get_logger().error(self._fault)
+            return TransitionCallbackReturn.FAILURE
+        self._fault = ""
+        self._hold = "no robot_description yet"
+        self._subscribe()
+        self._service = self.create_service(Ask, "~/ask", self._on_ask, callback_group=self._ask_group)
+        return super().on_configure(state)
+
+    def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Start to act, in a new epoch."""
+        rate = self._parameters.control_rate or self._profile.control_rate
+        if self._loop is not None:
+            self._loop.restart()
+        self._thread = FixedRateThread("policy", 1.0 / rate, self._tick, on_error=self._on_tick_error)
+        self._thread.start()
+        self.get_logger().info(f"acting at {rate:g} Hz")
+        return super().on_activate(state)
+
+    def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Stop to act; the safety filter brings the arm to rest when no chunk follows."""
+        self._stop_thread()
+        return super().on_deactivate(state)
+
+    def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Let the model go and stop listening."""
+        self._release()
+        self._hold = "not configured"
+        return super().on_cleanup(state)
+
+    def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """End from any state."""
+        self._release()
+        return super().on_shutdown(state)
+
+    def destroy_node(self) -> None:
+        """Stop the thread before its publishers go."""
+        self._release()
+        super().destroy_node()
+
+    def _load_model(self) -> None:
+        import torch
+
+        from instructvla_ros.model import InstructVLA
+
+        given = self._parameters
+        if not given.checkpoint:
+            raise ValueError("parameter checkpoint is empty: give the model's run folder")
+        device = given.device
+        if device == "auto":
+            device = "cuda" if torch.cuda.is_available() else "cpu"
+        kind = given.dtype
+        if kind == "auto":
+            kind = "bfloat16" if device.startswith("cuda") else "float32"
+        if given.threads:
+            torch.set_num_threads(given.threads)
+        self.get_logger().info(f"loading {given.checkpoint} on {device} as {kind} ...")
+        started = time.monotonic()
+        self._model = InstructVLA.from_pretrained(
+            given.checkpoint, base_vlm=given.base_vlm or None, device=device, dtype=getattr(torch, kind)
+        )
+        self.get_logger().info(f"loaded in {time.monotonic() - started:.1f} s; warming up ...")
+        # a policy without kinematics serves to check that checkpoint and profile fit, and to warm up
+        rehearsal = Policy(self._model, self._profile, None, dataset=given.dataset or None, check_chain=False)
+        self.get_logger().info(f"first inference took {rehearsal.warm_up():.2f} s; ready to activate")
+
+    def _subscribe(self) -> None:
+        made = self._subscriptions_made
+        made.append(self.create_subscription(String, "robot_description", self._on_robot_description, qos.LATCHED))
+        made.append(self.create_subscription(JointStateMessage, "joint_states", self._on_joint_state, qos.SENSOR))
+        made.extend(qos.subscribe_latched_or_not(self, String, "instruction", self._on_instruction))
+        compressed = self._parameters.image_transport == "compressed"
+        for view in list(IMAGE_TOPICS)[: self._model.num_views]:
+            topic = f"{IMAGE_TOPICS[view]}/compressed" if compressed else IMAGE_TOPICS[view]
+            kind = CompressedImage if compressed else Image
+            made.append(self.create_subscription(kind, topic, partial(self._on_image, view), qos.SENSOR))
+
+    def _on_robot_description(self, message: String) -> None:
+        if message.data == self._urdf:
+            return
+        try:
+            chain = KinematicChain.from_urdf(message.data, self._profile.base_frame, self._profile.tip_frame)
+            seed = None if self._parameters.seed < 0 else self._parameters.seed
+            policy = Policy(self._model, self._profile, chain, dataset=self._parameters.dataset or None, seed=seed)
+            reasoning = None if self._parameters.reasoning == "profile" else self._parameters.reasoning
+            loop = ActLoop(policy, reasoning=reasoning, on_reasoning=self._publish_reasoning)
+        except (ValueError, PolicyError) as error:
+            self._hold = f"robot_description does not fit: {error}"
+            self.get_logger().error(self._hold)
+            return
+        self._urdf = message.data
+        loop.set_instruction(self._instruction)
+        before, self._loop = self._loop, loop
+        if before is not None:
+            before.close()
+        self.get_logger().info(f"robot description accepted: {', '.join(chain.joint_names)}")
+
+    _instruction = ""
+
+    def _on_instruction(self, message: String) -> None:
+        self._instruction = message.data
+        if self._loop is not None:
+            self._loop.set_instruction(message.data)
+        text = message.data.strip()
+        self.get_logger().info(f'instruction: "{text}"' if text else "instruction is empty: idle")
+
+    def _on_joint_state(self, message: JointStateMessage) -> None:
+        if self._loop is None or not set(message.name) & {*self._profile.joints, self._profile.gripper.joint}:
+            return
+        self._loop.put_joint_state(messages.joint_state_from_message(message, messages.seconds(message.header.stamp)))
+
+    def _on_image(self, view: str, message: Image | CompressedImage) -> None:
+        if self._loop is None:
+            return
+        try:
+            picture = to_rgb(message)
+        except ImageError as error:
+            self._image_faults[view] = f"{IMAGE_TOPICS[view]}: {error}"
+            self.get_logger().error(f"image refused: {self._image_faults[view]}", throttle_duration_sec=5.0)
+            return
+        self._image_faults.pop(view, None)
+        self._loop.put_image(view, messages.seconds(message.header.stamp), picture)
+
+    def _on_ask(self, request: Ask.Request, response: Ask.Response) -> Ask.Response:
+        if self._loop is None or self._thread is None:
+            response.message = f"the policy is not active ({self._fault or self._hold})"
+            return response
+        started = time.monotonic()
+        answer = self._loop.ask(request.question)
+        try:
+            response.answer = answer.result(ANSWER_TIMEOUT)
+            response.success = True
+        except FutureTimeoutError:
+            answer.cancel()
+            response.message = f"no answer within {ANSWER_TIMEOUT:g} s"
+        except (QuestionRefused, ValueError, RuntimeError) as error:
+            response.message = str(error)
+        response.inference_time = time.monotonic() - started
+        return response
+
+    def _tick(self) -> None:
+        loop = self._loop
+        if loop is None:
+            return
+        result = loop.tick(self.get_clock().now().nanoseconds / messages.NANOSECONDS)
+        self._report_hold(result)
+        if result.chunk is not None:
+            self._chunk_publisher.publish(messages.chunk_to_message(result.chunk))
+
+    def _report_hold(self, result: TickResult) -> None:
+        reason = "; ".join([result.reason, *self._image_faults.values()]) if result.reason else ""
+        holding = result.status is TickStatus.HOLDING
+        if holding and result.reason.split(" is ")[0] != self._hold.split(" is ")[0]:
+            self.get_logger().warning(f"holding: {reason}")
+        elif result.status is TickStatus.ACTED and self._hold:
+            self.get_logger().info("acting")
+        if holding or result.status in (TickStatus.ACTED, TickStatus.IDLE):
+            self._hold = reason
+
+    def _on_tick_error(self, error: Exception) -> None:
+        self.get_logger().error(f"tick failed: {error!r}", throttle_duration_sec=1.0)
+
+    def _publish_reasoning(self, update: ReasoningUpdate) -> None:
+        self._reasoning_publisher.publish(
+            Reasoning(
+                header=Header(stamp=messages.time_message(update.stamp), frame_id=self._profile.base_frame),
+                epoch=update.epoch,
+                instruction=update.instruction,
+                text=update.text,
+                final=update.final,
+            )
+        )
+
+    def _publish_diagnostics(self) -> None:
+        loop, thread = self._loop, self._thread
+        values: dict[str, object] = {"checkpoint": self._parameters.checkpoint, "instruction": self._instruction}
+        if self._fault:
+            level, summary = DiagnosticStatus.ERROR, self._fault
+        elif thread is None:
+            level, summary = DiagnosticStatus.WARN, "inactive" if self._model is not None else "model not loaded"
+        elif self._hold:
+            level, summary = DiagnosticStatus.WARN, f"not acting: {self._hold}"
+        else:
+            level, summary = DiagnosticStatus.OK, "acting"
+        if thread is not None:
+            values |= {"deadline misses": thread.misses, "failed ticks": thread.errors}
+        if loop is not None:
+            values |= _figures(loop)
+        self._diagnostics_publisher.publish(diagnostic(self, level, summary, values))
+
+    def _stop_thread(self) -> None:
+        thread, self._thread = self._thread, None
+        if thread is not None:
+            thread.stop()
+
+    def _release(self) -> None:
+        if self._loop is not None:
+            self._loop.close()
+        self._stop_thread()
+        for subscription in self._subscriptions_made:
+            self.destroy_subscription(subscription)
+        self._subscriptions_made = []
+        if self._service is not None:
+            self.destroy_service(self._service)
+            self._service = None
+        self._loop = self._model = self._urdf = None
+
+
+def _figures(loop: ActLoop) -> dict[str, str]:
+    statistics = loop.statistics()
+    figures = {
+        "chunk rate [Hz]": f"{statistics.chunk_rate:.2f}",
+        "chunks": str(statistics.chunks),
+        "holds": str(statistics.holds),
+        "reasonings": str(statistics.reasonings),
+        "answers": str(statistics.answers),
+        "failures": str(statistics.failures),
+        "inference p50 p95 p99 [ms]": " ".join(f"{value * 1000:.0f}" for value in statistics.act_percentiles),
+        "reasoning p50 p95 p99 [ms]": " ".join(f"{value * 1000:.0f}" for value in statistics.reasoning_percentiles),
+    }
+    if statistics.last is not None:
+        ages = {**{f"{IMAGE_TOPICS[view]}": age for view, age in statistics.last.ages.images.items()},
+                "joint_states": statistics.last.ages.joint_state}
+        for topic, age in ages.items():
+            figures[f"age of {topic} [s]"] = "never came" if age is None else f"{age:.3f}"
+    return figures
+
+
+def main() -> int:
+    """Run the node until it is told to stop."""
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    return run_node(PolicyNode, lambda: MultiThreadedExecutor(num_threads=3))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
