@@ -105,7 +105,7 @@ class CheckedMapping:
     def names(self, key: str) -> tuple[str, ...]:
         """A list of distinct non-empty strings, at least one."""
         value = self._value(key)
-        if not isinstance(value, list) or not value or not all(isinstance(item, str) and item.strip() for item in value):
+        if not isinstance(value, list) or not value or any(not isinstance(item, str) or not item for item in value):
             raise self._wrong(key, "a list of names, at least one")
         if len(set(value)) != len(value):
             raise self._wrong(key, "a list of names that all differ")

@@ -1,0 +1,70 @@
+# Copyright 2026 The instructvla_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Frames that show nothing are told from frames that do; the centre crop keeps the centre."""
+
+import numpy as np
+import pytest
+
+from instructvla_ros.policy.frames import centre_crop, frame_fault
+
+
+def with_noise(colour, spread, shape=(480, 640, 3)):
+    noise = np.random.default_rng(0).normal(0.0, spread, shape)
+    return np.clip(np.rint(np.array(colour) + noise), 0, 255).astype(np.uint8)
+
+
+def test_a_picture_can_be_used(frame):
+    assert frame_fault(frame) is None
+
+
+def test_a_dark_but_real_picture_can_be_used():
+    dark = np.zeros((480, 640, 3), dtype=np.uint8)
+    dark[200:300, 250:400] = 30
+    assert frame_fault(dark) is None
+
+
+@pytest.mark.parametrize("colour", [(0, 0, 0), (128, 128, 128), (255, 255, 255), (0, 255, 0)])
+@pytest.mark.parametrize("spread", [0.0, 0.4])
+def test_one_flat_colour_cannot_be_used(colour, spread):
+    assert "flat colour" in frame_fault(with_noise(colour, spread))
+
+
+@pytest.mark.parametrize(
+    ("rgb", "fault"),
+    [
+        (None, "NoneType"),
+        ([[1, 2, 3]], "list"),
+        (np.zeros((48, 64, 3), dtype=np.float32), "float32"),
+        (np.zeros((48, 64), dtype=np.uint8), r"(48, 64)"),
+        (np.zeros((48, 64, 4), dtype=np.uint8), r"(48, 64, 4)"),
+        (np.zeros((0, 0, 3), dtype=np.uint8), "0 x 0 pixels"),
+        (np.zeros((480, 8, 3), dtype=np.uint8), "8 x 480 pixels"),
+    ],
+)
+def test_what_is_no_picture_cannot_be_used(rgb, fault):
+    assert fault in frame_fault(rgb)
+
+
+def test_a_crop_of_the_whole_area_is_the_frame_itself(frame):
+    assert centre_crop(frame, 1.0) is frame
+
+
+def test_a_crop_keeps_size_and_centre_and_loses_the_rim():
+    picture = np.full((101, 201, 3), 200, dtype=np.uint8)
+    picture[:2] = picture[-2:] = 0
+    picture[:, :4] = picture[:, -4:] = 0
+    cropped = centre_crop(picture, 0.9)
+    assert cropped.shape == picture.shape
+    assert cropped.dtype == np.uint8
+    assert (cropped == 200).all()
+
+
+@pytest.mark.parametrize("area", [0.25, 0.9])
+def test_a_crop_magnifies_by_the_square_root_of_its_area(area):
+    rows, columns = np.mgrid[0:101, 0:151]
+    picture = np.stack([rows, columns, np.full_like(rows, 7)], axis=-1).astype(np.uint8)
+    cropped = centre_crop(picture, area).astype(float)
+    side = np.sqrt(area)
+    np.testing.assert_allclose(cropped[..., 0], (rows - 50) * side + 50, atol=0.51)
+    np.testing.assert_allclose(cropped[..., 1], (columns - 75) * side + 75, atol=0.51)
+    assert (cropped[..., 2] == 7).all()
