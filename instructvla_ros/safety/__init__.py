@@ -1,3 +1,20 @@
 # Copyright 2026 The instructvla_ros authors
 # SPDX-License-Identifier: Apache-2.0
 """Limits, and the filter that enforces them. numpy only: no ROS, no torch."""
+
+from instructvla_ros.safety.filter import SafetyFilter
+from instructvla_ros.safety.limits import JointLimit, LimitsError, SafetyLimits, WorkspaceBox
+from instructvla_ros.safety.report import Intervention, SafetyCommand, SafetyReport, SafetyState, Stops
+
+__all__ = [
+    "Intervention",
+    "JointLimit",
+    "LimitsError",
+    "SafetyCommand",
+    "SafetyFilter",
+    "SafetyLimits",
+    "SafetyReport",
+    "SafetyState",
+    "Stops",
+    "WorkspaceBox",
+]

@@ -1,0 +1,131 @@
+# Copyright 2026 The instructvla_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""The path that a chunk asks for: its time line, and the pose commanded along it."""
+
+import numpy as np
+
+from instructvla_ros.robot.action_chunk import ActionChunk
+from instructvla_ros.robot.poses import pose_error, rotation_from_vector
+
+# Rate at which the joints close in on the commanded pose [1/s]: an offset shrinks to a twentieth within the 0.2 s that
+# the end of a chunk leaves, and accelerations stay far below what the tests' arms are allowed.
+_CATCH_UP_RATE = 15.0
+# Share of a speed limit that catching up may always use, however fast the chunk wants to go.
+_CATCH_UP_SHARE = 0.1
+
+
+class CommandedPath:
+    """Follows chunks by their time line, with a pose that advances only as far as the limits let it.
+
+    Step i of a chunk covers ``[stamp + i * period, stamp + (i + 1) * period)``. What is asked of an instant is the
+    step's displacement divided by the period; the commanded pose integrates the share of it that the limits allow, so
+    that it waits for an arm that cannot follow instead of running away from it.
+
+    Args:
+        lag_limits: longest lag of the arm behind the commanded pose, translation [m] and rotation [rad].
+        speed_limits: translation [m/s] and rotation [rad/s], as the motion is aimed at.
+    """
+
+    def __init__(self, lag_limits: tuple[float, float], speed_limits: tuple[float, float]) -> None:
+        self._lag_limits = lag_limits
+        self._speed_limits = speed_limits
+        self.chunk: ActionChunk | None = None
+        self._pose = np.eye(4)
+        self._travelled = np.zeros((1, 6))  # (H + 1, 6)
+        self._covered = 0.0
+
+    @property
+    def end(self) -> float:
+        """When the last step of the chunk ends [s]."""
+        assert self.chunk is not None
+        return self.chunk.stamp + len(self.chunk) * self.chunk.period
+
+    def take(self, chunk: ActionChunk, start: np.ndarray | None, now: float) -> None:
+        """Follows a chunk from now on.
+
+        Args:
+            chunk: a chunk that passed the gate.
+            start: ``(4, 4)`` pose to go on from; None for the pose commanded so far.
+            now: time [s].
+        """
+        steps = np.concatenate((chunk.translations, chunk.rotations), axis=1)  # (H, 6)
+        self._travelled = np.concatenate((np.zeros((1, 6)), np.cumsum(steps, axis=0)))
+        if start is not None:
+            self._pose = start.copy()
+        if self.chunk is None:
+            self._covered = now
+        self.chunk = chunk
+
+    def drop(self) -> None:
+        """Follows nothing any more."""
+        self.chunk = None
+
+    def gripper(self, now: float) -> float:
+        """Opening asked for at an instant."""
+        assert self.chunk is not None
+        index = int((now - self.chunk.stamp) / self.chunk.period)
+        return float(self.chunk.grippers[min(max(index, 0), len(self.chunk) - 1)])
+
+    def asked(self, now: float, until: float) -> tuple[np.ndarray, float]:
+        """Mean twist that the chunk asks for from where the path was left, at most one tick ago, to an instant.
+
+        Args:
+            now: time [s].
+            until: when the motion that is planned now will be over [s].
+
+        Returns:
+            ``(6,)`` twist in base-frame axes [m/s, rad/s], and the time it covers [s].
+        """
+        start = max(self._covered, 2.0 * now - until)
+        span = until - start
+        if span <= 0.0:
+            return np.zeros(6), 0.0
+        return (self._travelled_at(until) - self._travelled_at(start)) / span, span
+
+    def advance(self, twist: np.ndarray, span: float, until: float, low: np.ndarray, high: np.ndarray) -> None:
+        """Moves the commanded pose on.
+
+        Args:
+            twist: ``(6,)`` what the limits have left of the twist asked for [m/s, rad/s].
+            span: for how long [s].
+            until: the time that is covered now [s].
+            low: ``(3,)`` lowest position of the commanded pose [m].
+            high: ``(3,)`` highest [m].
+        """
+        self._covered = max(self._covered, until)
+        self._pose[:3, 3] = np.minimum(np.maximum(self._pose[:3, 3] + twist[:3] * span, low), high)
+        self._pose[:3, :3] = rotation_from_vector(twist[3:] * span) @ self._pose[:3, :3]
+
+    def lag(self, pose: np.ndarray) -> np.ndarray:
+        """From a pose to the commanded one, ``(6,)`` [m, rad]."""
+        return pose_error(self._pose, pose)
+
+    def lag_share(self, asked: np.ndarray, lag: np.ndarray) -> tuple[float, int]:
+        """Share of the asked twist that keeps the arm within the lag limits, and of what: 0 translation, 1 rotation.
+
+        Full speed up to half the limit, then falling to none at the limit; a twist that shortens the lag is free.
+        """
+        shares = []
+        for part, limit in zip((slice(0, 3), slice(3, 6)), self._lag_limits, strict=True):
+            away = float(asked[part] @ lag[part]) > 0.0
+            share = 2.0 - 2.0 * float(np.linalg.norm(lag[part])) / limit if away else 1.0
+            shares.append(min(max(share, 0.0), 1.0))
+        return min(shares), int(shares[1] < shares[0])
+
+    def catch_up(self, asked: np.ndarray, lag: np.ndarray) -> np.ndarray:
+        """Twist ``(6,)`` that closes the lag, within what the asked twist leaves of the speed limits."""
+        twist = _CATCH_UP_RATE * lag
+        for part, limit in zip((slice(0, 3), slice(3, 6)), self._speed_limits, strict=True):
+            budget = max(limit - float(np.linalg.norm(asked[part])), _CATCH_UP_SHARE * limit)
+            speed = float(np.linalg.norm(twist[part]))
+            if speed > budget:
+                twist[part] *= budget / speed
+        return twist
+
+    def _travelled_at(self, time: float) -> np.ndarray:
+        assert self.chunk is not None
+        steps = len(self._travelled) - 1
+        progress = min(max((time - self.chunk.stamp) / self.chunk.period, 0.0), float(steps))
+        index = min(int(progress), steps - 1)
+        before = self._travelled[index]
+        return before + (progress - index) * (self._travelled[index + 1] - before)
