@@ -1,0 +1,396 @@
+# Copyright 2026 The instructvla_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""InstructVLA: a vision language model that reasons in words and acts through latent actions.
+
+One class serves all published kinds: Expert (one adapter) and Generalist (a mixture of two), with and without robot
+state, one view and two. What a model is follows from its checkpoint.
+"""
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from instructvla_ros.model.action_expert import ActionExpert
+from instructvla_ros.model.checkpoint import load_weights, open_checkpoint
+from instructvla_ros.model.images import centre_crop, check_images, dino_pixels, language_pixels
+from instructvla_ros.model.language import LanguageModel
+from instructvla_ros.model.losses import Losses, training_losses
+from instructvla_ros.model.prompt import Prompt, Prompts
+from instructvla_ros.model.run_folder import CheckpointError, RunFolder, read_json
+from instructvla_ros.model.sizes import ModelSizes, read_sizes
+from instructvla_ros.model.statistics import Statistics, clip_and_close
+from instructvla_ros.model.vision import ImageEncoder
+
+REASONING_TOKENS = 50
+ANSWER_TOKENS = 128
+
+
+class Finish(Enum):
+    """Why a text ended."""
+
+    END_OF_TEXT = "end of text"
+    LATENT_ACTIONS = "the model went on to its latent actions"
+    TOKEN_LIMIT = "token limit"
+    STOPPED = "stopped by the caller"
+
+
+@dataclass(frozen=True)
+class Thought:
+    """What the model said.
+
+    Attributes:
+        text: the text as `act` takes it; special tokens stay in it, but the first meta query ends it.
+        words: the text for people, without special tokens.
+        token_ids: the tokens as they were generated, with the one that ended the text.
+        finish: why the text ended.
+    """
+
+    text: str
+    words: str
+    token_ids: list[int]
+    finish: Finish
+
+
+@dataclass(frozen=True, eq=False)
+class ActionOutput:
+    """What the model wants the robot to do.
+
+    Attributes:
+        raw: `(H, 7)` float32, end of the flow.
+        normalized: `(H, 7)` float32, clipped to -1..1, gripper 0 or 1.
+        actions: `(H, 7)` float64 in the dataset's units.
+        latent_actions: `(64, D)` float32, hidden states of the meta queries.
+    """
+
+    raw: np.ndarray
+    normalized: np.ndarray
+    actions: np.ndarray
+    latent_actions: np.ndarray
+
+
+class InstructVLA(nn.Module):
+    """The network with its prompts and statistics. Safe to use from several threads at once.
+
+    Attributes:
+        sizes: widths, depths and the like.
+        prompts: the tokenizer and the prompt's form.
+        statistics: of the datasets.
+        images: the language model's eyes.
+        language: the language model.
+        expert: the action expert.
+        crop_frames: whether frames are cropped as models trained with image augmentation expect.
+    """
+
+    def __init__(self, sizes: ModelSizes, prompts: Prompts, statistics: Statistics, crop_frames: bool = False) -> None:
+        """Build the network with untrained weights; `from_pretrained` is the way to a trained one."""
+        super().__init__()
+        self.sizes = sizes
+        self.prompts = prompts
+        self.statistics = statistics
+        self.crop_frames = crop_frames
+        self.images = ImageEncoder(sizes.image_tower, sizes.shuffle_block, sizes.projector_widths)
+        self.language = LanguageModel(sizes.language)
+        self.expert = ActionExpert(sizes.action_expert)
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        run_dir: str | os.PathLike[str],
+        base_vlm: str | os.PathLike[str] | None = None,
+        device: str | torch.device = "cpu",
+        dtype: torch.dtype = torch.float32,
+        num_views: int | None = None,
+        centre_crop: bool | None = None,
+    ) -> "InstructVLA":
+        """Load a run folder.
+
+        Args:
+            run_dir: the run folder, or one `.pt` file in its `checkpoints` folder; the newest checkpoint is taken.
+            base_vlm: folder with the base model's configuration and tokenizer; by default the one that the run names,
+                or one inside or beside the run.
+            device: where the weights live.
+            dtype: type of the weights and of most arithmetic.
+            num_views: camera views, 1 or 2; by default two for LIBERO runs, else one.
+            centre_crop: whether to crop frames to 0.9 of their area; by default if training augmented images.
+
+        Raises:
+            CheckpointError: names the file or key that is missing, broken or does not fit.
+        """
+        run = RunFolder.open(Path(run_dir))
+        base_folder = run.base_folder(Path(base_vlm) if base_vlm is not None else None)
+        views = run.num_views if num_views is None else num_views
+        if views not in (1, 2):
+            raise ValueError(f"num_views must be 1 or 2, got {views}")
+        tensors = open_checkpoint(run.checkpoint)
+        try:
+            sizes = read_sizes(tensors, run, read_json(base_folder / "config.json"), views)
+            prompts = Prompts(base_folder, sizes.num_queries, _num_image_tokens(sizes))
+            if prompts.vocabulary != sizes.language.vocabulary:
+                raise CheckpointError(
+                    f"the checkpoint has {sizes.language.vocabulary} token embeddings, the tokenizer in {base_folder} "
+                    f"with {sizes.num_queries} meta queries needs {prompts.vocabulary}: they do not belong together"
+                )
+            crop = run.image_augmentation if centre_crop is None else centre_crop
+            with torch.device("meta"):
+                model = cls(sizes, prompts, Statistics(run.statistics), crop)
+            load_weights(model, sizes, tensors, torch.device(device), dtype, mapped=True)
+        except CheckpointError as error:
+            raise CheckpointError(f"{run.checkpoint}: {error}") from error
+        return model.eval()
+
+    @property
+    def chunk_length(self) -> int:
+        """Actions of a chunk."""
+        return self.sizes.action_expert.chunk_length
+
+    @property
+    def action_size(self) -> int:
+        """Numbers of an action."""
+        return self.sizes.action_expert.action_size
+
+    @property
+    def num_views(self) -> int:
+        """Frames of an observation."""
+        return self.sizes.num_views
+
+    @property
+    def uses_state(self) -> bool:
+        """Whether `act` needs the robot state."""
+        return self.sizes.action_expert.state_widths is not None
+
+    @property
+    def state_size(self) -> int:
+        """Numbers of the robot state, 0 without."""
+        widths = self.sizes.action_expert.state_widths
+        return widths[0] if widths else 0
+
+    @property
+    def datasets(self) -> tuple[str, ...]:
+        """Names of the datasets whose statistics the model has."""
+        return self.statistics.datasets
+
+    @property
+    def has_reasoning(self) -> bool:
+        """Whether the model was trained to reason in words: it has a mixture of adapters."""
+        return self.language.gate is not None
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights live."""
+        return self.language.embedding.weight.device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Type of the weights."""
+        return self.language.embedding.weight.dtype
+
+    @torch.inference_mode()
+    def reason(
+        self,
+        images: Sequence[np.ndarray],
+        instruction: str,
+        on_text: Callable[[str], None] | None = None,
+        should_stop: Callable[[], bool] | None = None,
+        max_new_tokens: int = REASONING_TOKENS,
+    ) -> Thought:
+        """Say in words what the instruction means in this scene.
+
+        Args:
+            images: uint8 RGB frames `(H, W, 3)`, third-person view first.
+            instruction: what the robot should do.
+            on_text: is called after each token with the words so far.
+            should_stop: is asked before each token; True ends the text.
+            max_new_tokens: length at which the text is cut.
+
+        Raises:
+            ValueError: names what is wrong with the frames or the instruction.
+        """
+        prompt = self.prompts.for_reasoning(instruction)
+        return self._reply(images, prompt, on_text, should_stop, max_new_tokens)
+
+    @torch.inference_mode()
+    def ask(
+        self,
+        images: Sequence[np.ndarray],
+        question: str,
+        on_text: Callable[[str], None] | None = None,
+        should_stop: Callable[[], bool] | None = None,
+        max_new_tokens: int = ANSWER_TOKENS,
+    ) -> Thought:
+        """Answer a free question about the picture; arguments and errors as for `reason`."""
+        prompt = self.prompts.for_question(question)
+        return self._reply(images, prompt, on_text, should_stop, max_new_tokens)
+
+    @torch.inference_mode()
+    def act(
+        self,
+        images: Sequence[np.ndarray],
+        instruction: str,
+        proprio: Sequence[float] | np.ndarray | None = None,
+        reasoning: str | None = None,
+        noise: np.ndarray | Tensor | None = None,
+        dataset: str | None = None,
+    ) -> ActionOutput:
+        """Choose the next actions.
+
+        Args:
+            images: uint8 RGB frames `(H, W, 3)`, third-person view first.
+            instruction: what the robot should do.
+            proprio: the robot state in the dataset's units, for models that use it; ignored by others.
+            reasoning: `text` of a thought to act on; None to act at once.
+            noise: `(H, 7)` start of the flow; random if None.
+            dataset: whose statistics to use; needed where there are several.
+
+        Raises:
+            ValueError: names what is wrong with the frames, the texts, the robot state or the noise.
+            UnknownDatasetError: names the known datasets.
+        """
+        percentiles = self.statistics.action(dataset, self.action_size)
+        states = self.normalize_state(proprio, dataset)
+        start = self._start_noise(noise)
+        frames = self.prepare_frames(images)
+        prompt = self.prompts.for_action(instruction, reasoning)
+        hidden, _ = self.language(self.embed(prompt, self.encode_images(frames)))
+        latents = self.latent_actions(hidden, prompt)
+        features = self.expert.look(self.dino_pixels(frames), latents)
+        raw = self.expert.sample(self.expert.context(features, latents, states), start)[0].cpu().numpy()
+        normalized = clip_and_close(raw)
+        return ActionOutput(
+            raw=raw,
+            normalized=normalized,
+            actions=percentiles.unnormalize(normalized.astype(np.float64)),
+            latent_actions=latents[0].to(torch.float32).cpu().numpy(),
+        )
+
+    def losses(
+        self,
+        images: Sequence[Sequence[np.ndarray]],
+        prompts: Sequence[Prompt],
+        actions: Tensor | None = None,
+        states: Tensor | None = None,
+        noise: Tensor | None = None,
+        time: Tensor | None = None,
+    ) -> Losses:
+        """Training losses of a batch; see `losses.training_losses`."""
+        return training_losses(self, images, prompts, actions, states, noise, time)
+
+    def prepare_frames(self, images: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """Check the frames of an observation and crop them where training did.
+
+        Raises:
+            ValueError: names what is wrong with which frame.
+        """
+        frames = check_images(images, self.num_views)
+        return [centre_crop(frame) for frame in frames] if self.crop_frames else frames
+
+    def encode_images(self, frames: Sequence[np.ndarray]) -> Tensor:
+        """Encode prepared frames of one observation into `(1, image tokens, width)`."""
+        return self.images(language_pixels(frames, self.sizes.image_tower.image_size).to(self.device))
+
+    def dino_pixels(self, frames: Sequence[np.ndarray]) -> Tensor:
+        """Pixels `(1, V, 3, S, S)` of prepared frames for the action vision."""
+        return dino_pixels(frames, self.sizes.action_expert.vision.image_size).to(self.device).unsqueeze(0)
+
+    def embed(self, prompt: Prompt, image_tokens: Tensor) -> Tensor:
+        """Embed one prompt `(1, T, width)`, with `(1, image tokens, width)` in the place of its image tokens."""
+        ids = torch.tensor([prompt.ids], device=self.device)
+        embeddings = self.language.embedding(ids)
+        end = prompt.image_start + image_tokens.shape[1]
+        return torch.cat((embeddings[:, : prompt.image_start], image_tokens, embeddings[:, end:]), dim=1)
+
+    def latent_actions(self, hidden: Tensor, prompt: Prompt) -> Tensor:
+        """The latent actions `(1, L, width)` in the hidden states `(1, T, width)` of an action prompt."""
+        start = prompt.query_starts[-1]
+        return hidden[:, start : start + self.sizes.num_queries]
+
+    def normalize_state(self, proprio: Sequence[float] | np.ndarray | None, dataset: str | None) -> Tensor | None:
+        """Normalise a robot state.
+
+        Returns:
+            `(1, state size)` float32, rounded to bfloat16 as in training; None if the model uses no state.
+
+        Raises:
+            ValueError: if the state is needed and missing, of another length or not finite.
+        """
+        if not self.uses_state:
+            return None
+        if proprio is None:
+            raise ValueError(f"this model needs proprio: the robot state of {self.state_size} numbers")
+        values = np.asarray(proprio, dtype=np.float64)
+        if values.shape != (self.state_size,):
+            raise ValueError(f"proprio must hold {self.state_size} numbers, its shape is {values.shape}")
+        if not np.isfinite(values).all():
+            raise ValueError(f"proprio must be finite, got {values.tolist()}")
+        normalized = self.statistics.proprio(dataset, self.state_size).normalize(values)
+        state = torch.from_numpy(normalized).to(torch.float32).to(torch.bfloat16).to(torch.float32)
+        return state.unsqueeze(0).to(self.device)
+
+    def generate(self, embeddings: Tensor, max_new_tokens: int) -> Iterator[tuple[int, Tensor]]:
+        """Continue a prompt greedily, token by token, until the text ends by itself or reaches its limit.
+
+        Args:
+            embeddings: of the prompt, `(1, T, width)`.
+            max_new_tokens: tokens to generate at most.
+
+        Yields:
+            Each token, the one that ends the text too, and the hidden state `(width,)` that it was read from.
+        """
+        caches = self.language.caches(embeddings.shape[1] + max_new_tokens, embeddings)
+        for _ in range(max_new_tokens):
+            hidden, _ = self.language(embeddings, caches)
+            last = hidden[0, -1]  # (width,)
+            token = int(self.language.head(last).argmax())
+            yield token, last
+            if token in self.prompts.stop_ids:
+                return
+            embeddings = self.language.embedding(torch.tensor([[token]], device=self.device))  # (1, 1, width)
+
+    def _reply(
+        self,
+        images: Sequence[np.ndarray],
+        prompt: Prompt,
+        on_text: Callable[[str], None] | None,
+        should_stop: Callable[[], bool] | None,
+        max_new_tokens: int,
+    ) -> Thought:
+        frames = self.prepare_frames(images)
+        if max_new_tokens < 1:
+            raise ValueError(f"max_new_tokens must be at least 1, got {max_new_tokens}")
+        ids: list[int] = []
+        finish = Finish.TOKEN_LIMIT
+        tokens = self.generate(self.embed(prompt, self.encode_images(frames)), max_new_tokens)
+        while not (should_stop is not None and should_stop()):
+            token, _ = next(tokens, (None, None))
+            if token is None:
+                break
+            ids.append(token)
+            if token == self.prompts.query_ids[0]:
+                finish = Finish.LATENT_ACTIONS
+            elif token in self.prompts.end_ids:
+                finish = Finish.END_OF_TEXT
+            if on_text is not None:
+                on_text(self.prompts.words(ids))
+        else:
+            finish = Finish.STOPPED
+        return Thought(self.prompts.text(ids), self.prompts.words(ids), ids, finish)
+
+    def _start_noise(self, noise: np.ndarray | Tensor | None) -> Tensor:
+        shape = (self.chunk_length, self.action_size)
+        if noise is None:
+            return torch.randn(1, *shape).to(self.device)
+        start = torch.as_tensor(noise, dtype=torch.float32)
+        if start.shape != shape:
+            raise ValueError(f"noise must have the shape {shape}, got {tuple(start.shape)}")
+        if not torch.isfinite(start).all():
+            raise ValueError("noise must be finite")
+        return start.unsqueeze(0).to(self.device)
+
+
+def _num_image_tokens(sizes: ModelSizes) -> int:
+    return (sizes.image_tower.grid // sizes.shuffle_block) ** 2

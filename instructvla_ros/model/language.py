@@ -1,0 +1,93 @@
+# Copyright 2026 The instructvla_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""The language model: Qwen2 with one low-rank adapter, or with a per-token mixture of several.
+
+The mixture needs two passes. The base pass runs with the adapters off; a gate turns its hidden states into one share
+per adapter and token. The adapted pass then runs with those shares. Both are causal, so each keeps a key/value cache
+of its own and the outcome equals recomputing the whole sequence.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from instructvla_ros.model.decoder import AdapterMix, Decoder, DecoderSizes, KeyValueCache
+
+
+@dataclass(frozen=True)
+class LanguageSizes:
+    """Sizes of the language model.
+
+    Attributes:
+        decoder: the transformer.
+        vocabulary: rows of embedding and output head.
+        gate_widths: widths of the gate's linear layers from input to output, None without a gate.
+    """
+
+    decoder: DecoderSizes
+    vocabulary: int
+    gate_widths: tuple[int, ...] | None = None
+
+
+@dataclass
+class LanguageCaches:
+    """The key/value caches of the two passes; ``base`` is None without a gate."""
+
+    base: KeyValueCache | None
+    adapted: KeyValueCache
+
+
+class Gate(nn.Module):
+    """Hidden states of the base pass in, softmax shares of the adapters out."""
+
+    def __init__(self, widths: tuple[int, ...], dropout: float = 0.2) -> None:
+        """Build the gate; the dropout between its layers acts in training only."""
+        super().__init__()
+        parts: list[nn.Module] = []
+        for inputs, outputs in zip(widths[:-2], widths[1:-1], strict=True):
+            parts += [nn.Linear(inputs, outputs), nn.ReLU(), nn.Dropout(dropout)]
+        self.layers = nn.Sequential(*parts, nn.Linear(widths[-2], widths[-1]))
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        """Map ``(B, T, width)`` to shares ``(B, T, adapters)`` that add up to one."""
+        return self.layers(hidden).softmax(dim=-1)
+
+
+class LanguageModel(nn.Module):
+    """Embeddings to hidden states to token scores."""
+
+    def __init__(self, sizes: LanguageSizes) -> None:
+        super().__init__()
+        self.sizes = sizes
+        self.embedding = nn.Embedding(sizes.vocabulary, sizes.decoder.width)
+        self.decoder = Decoder(sizes.decoder)
+        self.head = nn.Linear(sizes.decoder.width, sizes.vocabulary, bias=False)
+        self.gate = Gate(sizes.gate_widths) if sizes.gate_widths else None
+
+    def caches(self, capacity: int, like: Tensor) -> LanguageCaches:
+        """Reserve caches for ``capacity`` tokens, with batch size, type and device of ``like`` ``(B, T, width)``."""
+        base = KeyValueCache(self.sizes.decoder, capacity, like) if self.gate is not None else None
+        return LanguageCaches(base, KeyValueCache(self.sizes.decoder, capacity, like))
+
+    def forward(self, embeddings: Tensor, caches: LanguageCaches | None = None) -> tuple[Tensor, Tensor | None]:
+        """Run the model on embeddings.
+
+        Args:
+            embeddings: ``(B, T, width)``.
+            caches: of the tokens before; both grow by T.
+
+        Returns:
+            The hidden states after the final norm ``(B, T, width)``, and the gate's shares ``(B, T, adapters)``
+            (None without a gate).
+        """
+        shares: Tensor | None = None
+        mix: AdapterMix | None = (1.0,) if self.sizes.decoder.adapters else None
+        if self.gate is not None:
+            # training never sent gradients through the base pass, only through the gate
+            with torch.no_grad():
+                base_hidden = self.decoder(embeddings, cache=caches.base if caches else None)
+            shares = self.gate(base_hidden)
+            mix = shares.split(1, dim=-1)
+        hidden = self.decoder(embeddings, mix=mix, cache=caches.adapted if caches else None)
+        return hidden, shares
