@@ -14,6 +14,7 @@ import time
 
 import numpy as np
 import rclpy
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
 from sensor_msgs.msg import Image
@@ -42,6 +43,7 @@ class DemoMonitorNode(Node):
         self.first_chunk: float | None = None
         self._profile = RobotProfile.load(self.parameters.robot)
         self._chain: KinematicChain | None = None
+        self._trouble = ""
         self._last_line = time.monotonic()
         self._started = time.monotonic()
 
@@ -51,6 +53,7 @@ class DemoMonitorNode(Node):
         self.create_subscription(ActionChunk, "action_chunk", self._on_chunk, qos.TEXT)
         self.create_subscription(Reasoning, "reasoning", self._on_reasoning, qos.TEXT)
         self.create_subscription(JointTrajectory, "joint_trajectory", self._on_command, qos.TEXT, raw=True)
+        self.create_subscription(DiagnosticArray, "/diagnostics", self._on_diagnostics, qos.TEXT)
         self.create_subscription(SafetyStatus, "safety_status", self._on_status, qos.LATCHED)
         self._instruction = self.create_publisher(String, "instruction", qos.LATCHED)
         if self.parameters.note:
@@ -66,8 +69,11 @@ class DemoMonitorNode(Node):
 
     @property
     def finished(self) -> bool:
-        """Whether the demo has run its time, or waited too long for its first chunk."""
+        """Whether the demo has run its time, waits too long for its first chunk, or a node cannot start."""
         if self.first_chunk is None:
+            if self._trouble:
+                print(self._trouble, flush=True)
+                return True
             return time.monotonic() - self._started > self.parameters.startup_timeout
         return 0.0 < self.parameters.duration <= self.elapsed
 
@@ -101,6 +107,11 @@ class DemoMonitorNode(Node):
     def _on_command(self, _: bytes) -> None:
         self.report.commands += 1
 
+    def _on_diagnostics(self, message: DiagnosticArray) -> None:
+        for status in message.status:
+            if status.level == DiagnosticStatus.ERROR:
+                self._trouble = f"{status.name}: {status.message}"
+
     def _on_status(self, message: SafetyStatus) -> None:
         self.report.state = SafetyState(message.state).name.lower()
         for intervention in message.interventions:
@@ -110,7 +121,7 @@ class DemoMonitorNode(Node):
     def _show_line(self) -> None:
         now = time.monotonic()
         if self.first_chunk is None:
-            print(f"{now - self._started:4.0f} s | waiting for the first action chunk (the model is loading)", flush=True)
+            print(f"{now - self._started:4.0f} s | waiting for the first action chunk", flush=True)
             return
         print(self.report.line(self.elapsed, now - self._last_line), flush=True)
         self._last_line = now

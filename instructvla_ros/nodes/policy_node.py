@@ -31,7 +31,8 @@ from instructvla_ros.nodes.diagnostics import diagnostic
 from instructvla_ros.nodes.image_decoding import ImageError, to_rgb
 from instructvla_ros.nodes.parameters import POLICY_NODE, declare
 from instructvla_ros.nodes.running import run_node
-from instructvla_ros.policy.act_loop import ActLoop, QuestionRefused, ReasoningUpdate, TickResult, TickStatus
+from instructvla_ros.policy.act_loop import ActLoop, QuestionRefused
+from instructvla_ros.policy.act_reports import ReasoningUpdate, TickResult, TickStatus
 from instructvla_ros.policy.policy import Policy, PolicyError
 from instructvla_ros.policy.profile import RobotProfile
 from instructvla_ros.robot.kinematics import KinematicChain
@@ -56,6 +57,7 @@ class PolicyNode(LifecycleNode):
         self._profile = RobotProfile.load(self._parameters.robot)
         self._model = None
         self._urdf: str | None = None
+        self._instruction = ""
         self._loop: ActLoop | None = None
         self._thread: FixedRateThread | None = None
         self._hold = "not configured"
@@ -147,7 +149,7 @@ class PolicyNode(LifecycleNode):
         )
         self.get_logger().info(f"loaded in {time.monotonic() - started:.1f} s; warming up ...")
         # a policy without kinematics serves to check that checkpoint and profile fit, and to warm up
-        rehearsal = Policy(self._model, self._profile, None, dataset=given.dataset or None, check_chain=False)
+        rehearsal = Policy(self._model, self._profile, None, dataset=given.dataset or None)
         self.get_logger().info(f"first inference took {rehearsal.warm_up():.2f} s; ready to activate")
 
     def _subscribe(self) -> None:
@@ -180,8 +182,6 @@ class PolicyNode(LifecycleNode):
         if before is not None:
             before.close()
         self.get_logger().info(f"robot description accepted: {', '.join(chain.joint_names)}")
-
-    _instruction = ""
 
     def _on_instruction(self, message: String) -> None:
         self._instruction = message.data

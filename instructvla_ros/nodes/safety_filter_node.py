@@ -31,8 +31,8 @@ from instructvla_ros.nodes.parameters import SAFETY_FILTER_NODE, declare
 from instructvla_ros.nodes.running import run_node
 from instructvla_ros.policy.profile import RobotProfile
 from instructvla_ros.robot.kinematics import KinematicChain
-from instructvla_ros.safety import Intervention, SafetyFilter, SafetyLimits, SafetyReport, SafetyState, Stops
-from instructvla_ros.timing import FixedRateThread
+from instructvla_ros.safety import Intervention, SafetyCommand, SafetyFilter, SafetyLimits, SafetyReport, SafetyState, Stops
+from instructvla_ros.timing import FixedRateThread, RateMeter
 
 STATUS_PERIOD = 0.1  # what an operator sees is never older [s]
 
@@ -50,6 +50,7 @@ class SafetyFilterNode(Node):
         parameters = declare(self, SAFETY_FILTER_NODE)
         self._profile = RobotProfile.load(parameters.robot)
         self._limits = SafetyLimits.load(parameters.limits or self._profile.name)
+        self._period = 1.0 / parameters.rate
         self._filter: SafetyFilter | None = None
 
         self._mailbox = threading.Lock()
@@ -80,9 +81,8 @@ class SafetyFilterNode(Node):
         self.create_service(Trigger, "~/reset", self._on_reset)
         self.create_timer(1.0, self._publish_diagnostics)
 
-        self._thread = FixedRateThread(
-            "safety_filter", 1.0 / parameters.rate, self._tick, on_error=self._on_tick_error
-        )
+        self._rate = RateMeter()
+        self._thread = FixedRateThread("safety_filter", self._period, self._tick, on_error=self._on_tick_error)
         self._thread.start()
         self.get_logger().info(
             f"limits for {self._profile.name} in force at {parameters.rate:g} Hz; waiting for robot_description"
@@ -98,7 +98,9 @@ class SafetyFilterNode(Node):
             return
         try:
             chain = KinematicChain.from_urdf(message.data, self._profile.base_frame, self._profile.tip_frame)
-            safety_filter = SafetyFilter(self._limits, chain, self._profile.base_frame)
+            safety_filter = SafetyFilter(
+                self._limits, chain, self._profile.base_frame, period=self._period, gripper=self._profile.gripper
+            )
         except ValueError as error:
             self.get_logger().error(f"robot_description does not fit robot {self._profile.name}: {error}")
             return
@@ -161,6 +163,7 @@ class SafetyFilterNode(Node):
         return time.monotonic() - (now - messages.seconds(stamp))
 
     def _tick(self) -> None:
+        self._rate.add()
         with self._mailbox:
             safety_filter, joint_state = self._filter, self._joint_state
             chunks, self._chunks = self._chunks, []
@@ -180,7 +183,7 @@ class SafetyFilterNode(Node):
             self._status_due = now + STATUS_PERIOD
         self._report = report
 
-    def _publish_command(self, command: object) -> None:
+    def _publish_command(self, command: SafetyCommand) -> None:
         self._trajectory_publisher.publish(
             messages.trajectory_to_message(command.trajectory, self._profile.base_frame)
         )
@@ -235,7 +238,7 @@ class SafetyFilterNode(Node):
                 level,
                 summary,
                 {
-                    "rate [Hz]": f"{self._thread.rate:.1f}",
+                    "rate [Hz]": f"{self._rate.rate():.1f}",
                     "deadline misses": self._thread.misses,
                     "failed steps": self._thread.errors,
                     "commands": self._commands,

@@ -147,3 +147,11 @@ def graph(domain: int) -> Iterator[Graph]:
     graph = Graph(domain)
     yield graph
     graph.close()
+
+
+@pytest.fixture(scope="session")
+def untrained_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run folder with a tiny untrained model, as the demo uses it."""
+    from instructvla_ros.model.untrained import write_untrained_run
+
+    return write_untrained_run(tmp_path_factory.mktemp("untrained"))
