@@ -98,10 +98,10 @@ class ActionEncoder(nn.Module):
 class ActionExpert(nn.Module):
     """Flow matching over action chunks.
 
-    Tokens form three blocks: vision; latent actions and state; noisy actions. A token should see its own block and those
-    before it. In published checkpoints that mask reached the attention scores as numbers: nothing is hidden, and pairs
-    that the mask allows get a bonus of one (``additive``). With a true mask (``block_causal``) the context never sees
-    the actions, so that its keys and values are computed once for all Euler steps.
+    Tokens form three blocks: vision; latent actions and state; noisy actions. A token should see its own block and
+    those before it. In published checkpoints that mask reached the attention scores as numbers: nothing is hidden, and
+    pairs that the mask allows get a bonus of one (``additive``). With a true mask (``block_causal``) the context never
+    sees the actions, so that its keys and values are computed once for all Euler steps.
     """
 
     def __init__(self, sizes: ActionExpertSizes) -> None:

@@ -133,7 +133,7 @@ def _check_shape(parameter: Tensor, names: tuple[str, ...], tensors: Mapping[str
     for name in names:
         found = tensors[name].shape
         if found != expected and found != _official_shape(name, torch.empty(expected, device="meta")).shape:
-            raise CheckpointError(f"{name} has the shape {tuple(found)}; {tuple(expected)} fits the rest of the checkpoint")
+            raise CheckpointError(f"{name} has the shape {tuple(found)}; the rest asks for {tuple(expected)}")
 
 
 def _refuse(what: str, names: list[str]) -> None:

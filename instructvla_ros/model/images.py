@@ -39,7 +39,7 @@ def check_images(images: Sequence[np.ndarray], num_views: int) -> list[np.ndarra
     if isinstance(images, np.ndarray) or not isinstance(images, Sequence):
         raise ValueError(f"images must be a list of (H, W, 3) arrays, got {type(images).__name__}; wrap it in a list")
     if len(images) != num_views:
-        raise ValueError(f"this model takes {num_views} image(s), {' then '.join(_PLACES[:num_views])}; got {len(images)}")
+        raise ValueError(f"this model takes {num_views} image(s) ({', '.join(_PLACES[:num_views])}), got {len(images)}")
     for index, image in enumerate(images):
         name = f"image {index} ({_PLACES[index]})" if index < len(_PLACES) else f"image {index}"
         if not isinstance(image, np.ndarray):

@@ -74,7 +74,8 @@ def training_losses(
         return Losses(language, None)
     if any(len(prompt.query_starts) != 1 for prompt in prompts):
         raise ValueError("a sample with actions needs a prompt with one group of meta queries")
-    latents = torch.cat([model.latent_actions(one.unsqueeze(0), prompt) for one, prompt in zip(hidden, prompts, strict=True)])
+    pairs = zip(hidden.split(1), prompts, strict=True)
+    latents = torch.cat([model.latent_actions(one, prompt) for one, prompt in pairs])  # (B, L, width)
     pixels = torch.cat([model.dino_pixels(views) for views in frames])  # (B, V, 3, S, S)
     return Losses(language, _flow_loss(model, pixels, latents, actions, states, noise, time))
 

@@ -91,7 +91,9 @@ class Prompts:
         for index, token in added:
             (self._full.add_special_tokens if token.special else self._full.add_tokens)([token])
             if self._full.token_to_id(token.content) != index:
-                raise CheckpointError(f"the tokenizer in {base_folder} leaves no room for {token.content} at id {index}")
+                raise CheckpointError(
+                    f"the tokenizer in {base_folder} leaves no room for {token.content} at id {index}"
+                )
         queries = [f"<new_token_{index}>" for index in range(num_queries)]
         self._full.add_special_tokens([AddedToken(query, normalized=False, special=True) for query in queries])
         self.image_id = self._id(_IMAGE, base_folder)
@@ -206,7 +208,7 @@ class Prompts:
         return self._full.decode(list(ids), skip_special_tokens=False)
 
     def words(self, ids: Sequence[int]) -> str:
-        """Text of generated tokens for people: without special tokens, characters begun but not finished, outer space."""
+        """Text of generated tokens for people: no special tokens, no unfinished character, no outer space."""
         return self._full.decode(list(ids), skip_special_tokens=True).rstrip("�").strip()
 
     def _special(self, text: str) -> list[int]:
@@ -242,7 +244,7 @@ class Prompts:
             + f"{_END}\n"
         )
         if list(prompt.ids) != self._special(whole):
-            raise CheckpointError(f"the tokenizer in {base_folder} does not cut prompts at its special tokens as Qwen2 does")
+            raise CheckpointError(f"the tokenizer in {base_folder} does not cut at special tokens as Qwen2 does")
 
 
 def check_text(name: str, text: str, may_be_empty: bool = False) -> None:

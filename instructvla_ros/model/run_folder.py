@@ -117,7 +117,9 @@ class RunFolder:
         if given is not None:
             folder = Path(given).expanduser()
             if not is_base_folder(folder):
-                raise CheckpointError(f"{folder} is no base folder: it needs config.json and tokenizer.json or vocab.json")
+                raise CheckpointError(
+                    f"{folder} is no base folder: it needs config.json and tokenizer.json or vocab.json"
+                )
             return folder
         looked: list[str] = []
         for folder in self._base_candidates():
@@ -126,8 +128,8 @@ class RunFolder:
             if str(folder) not in looked:
                 looked.append(str(folder))
         raise CheckpointError(
-            f"the base folder (Eagle2-2B: config.json and tokenizer) of {self.path} was not found; name it with base_vlm. "
-            "Looked at: " + ", ".join(looked)
+            f"the base folder (Eagle2-2B: config.json and tokenizer) of {self.path} was not found; "
+            f"name it with base_vlm. Looked at: {', '.join(looked)}"
         )
 
     def _base_candidates(self) -> Iterator[Path]:
@@ -163,7 +165,9 @@ def newest_checkpoint(folder: Path) -> Path:
 
 def is_base_folder(folder: Path) -> bool:
     """Whether a folder holds a configuration and a tokenizer."""
-    return (folder / "config.json").is_file() and any((folder / name).is_file() for name in ("tokenizer.json", "vocab.json"))
+    return (folder / "config.json").is_file() and any(
+        (folder / name).is_file() for name in ("tokenizer.json", "vocab.json")
+    )
 
 
 def read_json(file: Path) -> dict[str, Any]:

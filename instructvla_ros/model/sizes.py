@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The sizes of a model, read from its tensors as far as they tell, from its configurations where they do not.
 
-Head counts cannot be read from tensors. The base folder's configuration gives those of the vision tower and the language
-model; for the action expert and its vision tower the run's constants do, and without them heads are 64 wide, as in all
-published checkpoints.
+Head counts cannot be read from tensors. The base folder's configuration gives those of the vision tower and the
+language model; for the action expert and its vision tower the run's constants do, and without them heads are 64 wide,
+as in all published checkpoints.
 """
 
 import re
@@ -71,7 +71,9 @@ class ModelSizes:
         return "language_model.base_model.model" if self.adapter_names else "language_model"
 
 
-def read_sizes(tensors: Mapping[str, Tensor], run: RunFolder, base_config: Mapping[str, Any], num_views: int) -> ModelSizes:
+def read_sizes(
+    tensors: Mapping[str, Tensor], run: RunFolder, base_config: Mapping[str, Any], num_views: int
+) -> ModelSizes:
     """Read a model's sizes.
 
     Args:
@@ -179,7 +181,9 @@ def _image_tower_sizes(tensors: Mapping[str, Tensor], base_config: Mapping[str, 
         _agree(config, "vision_config", key, found)
     activation = config.get("hidden_act", "gelu_pytorch_tanh")
     if activation not in ("gelu", "gelu_pytorch_tanh"):
-        raise CheckpointError(f"the base folder's vision_config.hidden_act is {activation!r}; known: gelu, gelu_pytorch_tanh")
+        raise CheckpointError(
+            f"the base folder's vision_config.hidden_act is {activation!r}; known: gelu, gelu_pytorch_tanh"
+        )
     return VisionSizes(
         width=width,
         depth=depth,

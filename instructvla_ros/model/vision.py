@@ -110,7 +110,7 @@ class VisionTransformer(nn.Module):
             ``(B, grid * grid, width)``, row by row, without class and register tokens.
         """
         tokens = self.patch_embedding(pixels).flatten(2).transpose(1, 2) + self.position_embedding  # (B, P, width)
-        before = [part for part in (self.class_token, self.registers) if part is not None]
+        before: list[Tensor] = [part for part in (self.class_token, self.registers) if part is not None]
         if before:
             prefix = torch.cat(before).expand(len(tokens), -1, -1)  # (B, 1 + registers, width)
             tokens = torch.cat((prefix, tokens), dim=1)
