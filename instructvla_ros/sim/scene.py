@@ -1,0 +1,274 @@
+# Copyright 2026 The instructvla_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""The table, the light and the coloured objects around the arm, as a MuJoCo model."""
+
+import xml.etree.ElementTree as ElementTree
+from collections.abc import Sequence
+from dataclasses import dataclass
+from xml.etree.ElementTree import Element, SubElement
+
+import mujoco
+import numpy as np
+
+from instructvla_ros.sim.arm_model import BASE_LINK, add_arm
+
+COLORS: dict[str, tuple[float, float, float]] = {
+    "red": (0.84, 0.16, 0.14),
+    "green": (0.20, 0.62, 0.26),
+    "blue": (0.13, 0.36, 0.82),
+    "yellow": (0.97, 0.78, 0.12),
+    "orange": (0.95, 0.45, 0.08),
+    "purple": (0.50, 0.22, 0.66),
+}
+SHAPES = ("cube", "ball", "cylinder")
+
+TIMESTEP = 0.002  # [s]
+LARGEST_PICTURE = (1280, 960)  # (width, height) [px]
+
+_HALF_SIZE = 0.02  # [m] the gripper opens 7.4 cm
+_CYLINDER_HALF_HEIGHT = 0.025  # [m]
+_OBJECT_MASS = 0.04  # [kg]
+
+# Where objects are laid: within the arm's reach with the fingers down, and in view of the front camera.
+LAYOUT_LOWER = (0.20, -0.20)  # (x, y) [m]
+LAYOUT_UPPER = (0.38, 0.20)  # (x, y) [m]
+# Between the middles of two objects: an open finger (4.8 cm out) still fits beside a neighbour's corner (2.8 cm).
+LEAST_DISTANCE = 0.08  # [m]
+MOST_OBJECTS = 8  # more would seldom fit
+
+
+@dataclass(frozen=True)
+class TableObject:
+    """One thing on the table.
+
+    Attributes:
+        color: one of :data:`COLORS`.
+        shape: one of :data:`SHAPES`; all are 4 cm wide.
+    """
+
+    color: str
+    shape: str
+
+    def __post_init__(self) -> None:
+        if self.color not in COLORS:
+            raise ValueError(f"colour {self.color!r} is not known; there are {', '.join(COLORS)}")
+        if self.shape not in SHAPES:
+            raise ValueError(f"shape {self.shape!r} is not known; there are {', '.join(SHAPES)}")
+
+    @property
+    def name(self) -> str:
+        """What a person calls it, as in ``red cube``."""
+        return f"{self.color} {self.shape}"
+
+    @property
+    def resting_height(self) -> float:
+        """Height of its middle when it stands on the table [m]."""
+        return _CYLINDER_HALF_HEIGHT if self.shape == "cylinder" else _HALF_SIZE
+
+
+STANDARD_OBJECTS: tuple[TableObject, ...] = (
+    TableObject("red", "cube"),
+    TableObject("green", "ball"),
+    TableObject("blue", "cylinder"),
+    TableObject("yellow", "cube"),
+    TableObject("purple", "ball"),
+)
+
+
+def checked_objects(objects: Sequence[TableObject]) -> tuple[TableObject, ...]:
+    """The objects, if the table can hold them.
+
+    Args:
+        objects: 0 to :data:`MOST_OBJECTS`, no two of one name.
+
+    Raises:
+        ValueError: too many, or two of one name; the message names them.
+    """
+    names = [thing.name for thing in objects]
+    doubled = sorted({name for name in names if names.count(name) > 1})
+    if doubled:
+        raise ValueError(f"objects must differ in colour or shape, but there is more than one {', '.join(doubled)}")
+    if len(names) > MOST_OBJECTS:
+        raise ValueError(f"the table holds {MOST_OBJECTS} objects at most, got {len(names)}")
+    return tuple(objects)
+
+
+def random_layout(generator: np.random.Generator, count: int) -> np.ndarray:
+    """Places on the table that keep their distance.
+
+    Args:
+        generator: source of chance.
+        count: number of objects.
+
+    Returns:
+        ``(count, 3)`` x [m], y [m] and yaw [rad], in base_link.
+    """
+    while True:
+        places: list[np.ndarray] = []
+        # A layout can paint itself into a corner; a fresh start is cheaper than a search for the last gap.
+        for _ in range(40 * count):
+            if len(places) == count:
+                break
+            place = generator.uniform(LAYOUT_LOWER, LAYOUT_UPPER)
+            if all(np.linalg.norm(place - other) >= LEAST_DISTANCE for other in places):
+                places.append(place)
+        if len(places) == count:
+            yaws = generator.uniform(-np.pi / 4.0, np.pi / 4.0, size=(count, 1))  # a cube looks the same after pi / 2
+            return np.hstack([np.reshape(places, (count, 2)), yaws])
+
+
+def build_model(objects: Sequence[TableObject]) -> mujoco.MjModel:
+    """Compiles the scene.
+
+    Args:
+        objects: what lies on the table; each body has the object's name.
+    """
+    root = Element("mujoco", model="table_top")
+    SubElement(root, "compiler", angle="radian", autolimits="true")
+    # Elliptic cones with impratio 10 hold what is gripped without creeping.
+    SubElement(root, "option", timestep=str(TIMESTEP), integrator="implicitfast", cone="elliptic", impratio="10")
+    _add_looks(root)
+    worldbody = SubElement(root, "worldbody")
+    _add_surroundings(root, worldbody)
+    add_arm(root, worldbody)
+    for thing in objects:
+        _add_object(worldbody, thing)
+    model = mujoco.MjModel.from_xml_string(ElementTree.tostring(root, encoding="unicode"))
+    _paint_wood(model)
+    return model
+
+
+def _add_looks(root: Element) -> None:
+    visual = SubElement(root, "visual")
+    width, height = LARGEST_PICTURE
+    SubElement(visual, "global", offwidth=str(width), offheight=str(height))
+    SubElement(visual, "headlight", ambient="0.36 0.36 0.38", diffuse="0.22 0.22 0.22", specular="0 0 0")
+    SubElement(visual, "quality", shadowsize="2048", offsamples="4")
+    SubElement(visual, "map", znear="0.01", zfar="30", shadowclip="0.8")
+    # Fixes the unit of znear and the extent of shadows whatever lies on the table.
+    SubElement(root, "statistic", extent="1", center="0.25 0 0.1")
+
+
+def _add_surroundings(root: Element, worldbody: Element) -> None:
+    assets = SubElement(root, "asset")
+    SubElement(
+        assets,
+        "texture",
+        name="sky",
+        type="skybox",
+        builtin="gradient",
+        width="64",
+        height="384",
+        rgb1="0.86 0.89 0.92",
+        rgb2="0.62 0.68 0.74",
+    )
+    SubElement(assets, "texture", name="wood", type="2d", builtin="flat", width="512", height="512", rgb1="1 1 1")
+    SubElement(assets, "material", name="wood", texture="wood", specular="0.15", shininess="0.2")
+    SubElement(assets, "material", name="floor", rgba="0.60 0.63 0.66 1", specular="0", shininess="0")
+    SubElement(
+        worldbody,
+        "light",
+        pos="0.75 0.55 1.5",
+        dir="-0.36 -0.40 -1",
+        diffuse="0.62 0.60 0.56",
+        specular="0.25 0.25 0.25",
+        castshadow="true",
+        directional="false",
+        cutoff="70",
+        exponent="1",
+    )
+    SubElement(
+        worldbody,
+        "light",
+        pos="0.3 -1.2 1.4",
+        dir="0 0.65 -0.75",
+        diffuse="0.16 0.17 0.20",
+        specular="0 0 0",
+        castshadow="false",
+        directional="true",
+    )
+    SubElement(
+        worldbody,
+        "geom",
+        name="floor",
+        type="plane",
+        pos="0 0 -0.75",
+        size="5 5 0.1",
+        material="floor",
+        contype="1",
+        conaffinity="1",
+    )
+    SubElement(
+        worldbody,
+        "geom",
+        name="table",
+        type="box",
+        pos="0.22 0 -0.02",
+        size="0.42 0.55 0.02",
+        material="wood",
+        friction="1 0.005 0.0001",
+        contype="1",
+        conaffinity="1",
+    )
+    for x in (-0.14, 0.58):
+        for y in (-0.49, 0.49):
+            SubElement(
+                worldbody,
+                "geom",
+                type="box",
+                pos=f"{x} {y} -0.395",
+                size="0.025 0.025 0.355",
+                material="wood",
+                contype="0",
+                conaffinity="0",
+            )
+    # The arm is bolted to the table: their standing overlap is no contact.
+    contact = SubElement(root, "contact")
+    SubElement(contact, "exclude", body1="world", body2=BASE_LINK)
+    SubElement(contact, "exclude", body1="world", body2="shoulder_link")
+
+
+def _add_object(worldbody: Element, thing: TableObject) -> None:
+    body = SubElement(worldbody, "body", name=thing.name, pos=f"0 0 {thing.resting_height}")
+    SubElement(body, "freejoint", name=thing.name)
+    red, green, blue = COLORS[thing.color]
+    form = {
+        "cube": {"type": "box", "size": f"{_HALF_SIZE} {_HALF_SIZE} {_HALF_SIZE}"},
+        "ball": {"type": "sphere", "size": f"{_HALF_SIZE}"},
+        "cylinder": {"type": "cylinder", "size": f"{_HALF_SIZE} {_CYLINDER_HALF_HEIGHT}"},
+    }[thing.shape]
+    # Six contact dimensions: rolling friction lets a ball come to rest on the table.
+    SubElement(
+        body,
+        "geom",
+        {
+            **form,
+            "name": thing.name,
+            "mass": str(_OBJECT_MASS),
+            "rgba": f"{red} {green} {blue} 1",
+            "condim": "6",
+            "priority": "1",
+            "friction": "1.2 0.01 0.001",
+            "contype": "1",
+            "conaffinity": "1",
+        },
+    )
+
+
+def _paint_wood(model: mujoco.MjModel) -> None:
+    texture = model.texture("wood").id
+    height, width = int(model.tex_height[texture]), int(model.tex_width[texture])
+    channels = int(model.tex_nchannel[texture])
+    start = int(model.tex_adr[texture])
+    generator = np.random.default_rng(4)
+    across = np.linspace(0.0, 1.0, width)
+    along = np.linspace(0.0, 1.0, height)[:, None]
+    grain = np.zeros((height, width))
+    for waves in (3, 7, 17, 41, 97):
+        bend = 0.35 * np.sin(2.0 * np.pi * (along * generator.integers(1, 3) + generator.random())) / waves**0.5
+        grain += np.sin(2.0 * np.pi * waves * across + 2.0 * np.pi * generator.random() + 3.0 * bend) / waves**0.45
+    grain /= np.abs(grain).max()
+    light, dark = np.array([0.80, 0.69, 0.55]), np.array([0.72, 0.60, 0.46])
+    mix = (0.5 + 0.5 * grain)[:, :, None]
+    pixels = np.rint(255.0 * (mix * light + (1.0 - mix) * dark)).astype(np.uint8)
+    model.tex_data[start : start + height * width * channels] = pixels.reshape(-1)
