@@ -102,16 +102,12 @@ class FixedRateThread:
         deadline = self._clock()
         while not self._stopping.is_set():
             self._run_tick()
-            passed = self._deadlines_passed(deadline)
-            self._misses += passed
-            deadline += max(passed, 1) * self.period
+            periods = (self._clock() - deadline) / self.period
+            self._misses += max(0, math.ceil(periods) - 1)  # a tick that ends exactly on the next deadline is in time
+            deadline += max(1, math.floor(periods)) * self.period
             remaining = deadline - self._clock()
             if remaining > 0.0 and self._wait(remaining):
                 return
-
-    def _deadlines_passed(self, deadline: float) -> int:
-        """How many deadlines after this one lie in the past."""
-        return max(0, math.ceil((self._clock() - deadline) / self.period) - 1)
 
     def _run_tick(self) -> None:
         self._ticks += 1

@@ -8,7 +8,7 @@ import threading
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from instructvla_ros.timing import FixedRateThread, LatencyWindow, RateMeter
@@ -75,11 +75,17 @@ def test_ticks_that_are_always_too_long_run_back_to_back_and_each_is_counted():
     assert clock.thread.misses == 8
 
 
-@given(st.lists(st.floats(0.0, 6.0), min_size=1, max_size=40), st.floats(0.001, 3.0))
-def test_no_two_ticks_serve_the_same_deadline_and_none_starts_early(durations, period):
-    clock = TickingClock(durations, period)
-    slots = [math.floor(started / period + 1e-6) for started in clock.run()]
+eighths = st.integers(0, 48).map(lambda count: count / 8)  # exact in binary, so that deadlines are met exactly
+
+
+@given(st.lists(eighths, min_size=1, max_size=40), eighths.filter(bool))
+@example(durations=[2.0, 0.0, 0.0], period=1.0)
+def test_no_two_ticks_serve_the_same_deadline_and_every_other_deadline_is_a_miss(durations, period):
+    clock = TickingClock([*durations, 0.0], period)
+    slots = [math.floor(started / period) for started in clock.run()]
     assert slots == sorted(set(slots))
+    late = sum(started % period > 0.0 for started in clock.started)
+    assert clock.thread.misses == slots[-1] + 1 - len(slots) + late
 
 
 def test_an_exception_is_counted_and_reported_and_the_loop_goes_on():

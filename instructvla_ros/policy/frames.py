@@ -1,6 +1,6 @@
 # Copyright 2026 The instructvla_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Camera frames: whether one can be used, and the centre crop that some checkpoints expect."""
+"""Whether a camera frame can be used."""
 
 import numpy as np
 
@@ -32,36 +32,3 @@ def frame_fault(rgb: object) -> str | None:
         red, green, blue = (round(level) for level in samples.mean(axis=(0, 1)))
         return f"it is one flat colour (red {red}, green {green}, blue {blue}) and shows nothing"
     return None
-
-
-def centre_crop(rgb: np.ndarray, area: float) -> np.ndarray:
-    """Cuts out the centre of a frame and scales it back to the frame's size, bilinearly.
-
-    Checkpoints trained with image augmentation saw random crops; in use they expect the middle one. Sides shrink by
-    the square root of the area. Corner pixels of the cut-out become corner pixels of the result.
-
-    Args:
-        rgb: ``(H, W, 3)`` uint8.
-        area: share of the frame's area that is kept, above 0 and up to 1; 1 returns the frame itself.
-
-    Returns:
-        ``(H, W, 3)`` uint8.
-    """
-    if area == 1.0:
-        return rgb
-    side = np.sqrt(area)
-    pixels = _resample(rgb.astype(np.float32), axis=0, side=side)
-    pixels = _resample(pixels, axis=1, side=side)
-    return np.clip(np.rint(pixels), 0, 255).astype(np.uint8)
-
-
-def _resample(pixels: np.ndarray, axis: int, side: float) -> np.ndarray:
-    length = pixels.shape[axis]
-    margin = (1.0 - side) / 2.0
-    positions = np.linspace(margin, 1.0 - margin, length) * (length - 1)
-    lower = np.floor(positions).astype(int)
-    upper = np.minimum(lower + 1, length - 1)
-    fraction_shape = [1, 1, 1]
-    fraction_shape[axis] = length
-    fraction = (positions - lower).astype(np.float32).reshape(fraction_shape)
-    return pixels.take(lower, axis=axis) * (1.0 - fraction) + pixels.take(upper, axis=axis) * fraction

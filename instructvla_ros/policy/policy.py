@@ -11,7 +11,6 @@ import numpy as np
 
 from instructvla_ros.policy.action_units import ACTION_UNITS
 from instructvla_ros.policy.ensembling import AdaptiveEnsemble
-from instructvla_ros.policy.frames import centre_crop
 from instructvla_ros.policy.gripper_rules import GripperState, plan_gripper
 from instructvla_ros.policy.interfaces import Chain, Model, OnText, ShouldStop
 from instructvla_ros.policy.profile import EnsembleExecution, FirstStepsExecution, RobotProfile
@@ -24,6 +23,7 @@ VIEWS = ("primary", "wrist")
 
 _ACTION_WIDTH = 7
 _WARM_UP_FRAME = (480, 640, 3)
+_NO_KINEMATICS = "the checkpoint takes the robot's state, so the arm's kinematics must be given"
 
 
 class PolicyError(RuntimeError):
@@ -53,9 +53,11 @@ class Policy:
         model: the network.
         profile: what the robot's numbers mean.
         chain: the arm's kinematics from the profile's base frame to its tip frame; None only for a model that takes no
-            robot state.
+            robot state, or without ``check_chain``.
         dataset: key into the model's statistics; the profile's by default.
         seed: makes the flow's start noise, and with it every chunk, repeatable; None leaves the noise to the model.
+        check_chain: False lets a policy be made before the arm's kinematics are known, to see whether model and profile
+            fit and to warm up; acting with a model that takes the robot's state is refused then.
 
     Raises:
         PolicyError: if model, profile and chain do not fit together.
@@ -68,6 +70,7 @@ class Policy:
         chain: Chain | None,
         dataset: str | None = None,
         seed: int | None = None,
+        check_chain: bool = True,
     ) -> None:
         self.profile = profile
         self._model = model
@@ -76,6 +79,8 @@ class Policy:
         self._random = None if seed is None else np.random.default_rng(seed)
         self._units = ACTION_UNITS[profile.action_units]
         self._check_fit()
+        if check_chain:
+            self._check_chain()
         self._ensemble: AdaptiveEnsemble | None = None
         if isinstance(profile.execution, EnsembleExecution):
             self._ensemble = AdaptiveEnsemble(profile.execution.window, profile.execution.alpha, profile.period)
@@ -250,9 +255,12 @@ class Policy:
                 f"the profile of {profile.name} executes the first {profile.execution.steps} steps of each chunk, but "
                 f"the checkpoint's chunks have {model.chunk_length}"
             )
+
+    def _check_chain(self) -> None:
+        profile = self.profile
         if self._chain is None:
-            if model.uses_state:
-                raise PolicyError("the checkpoint takes the robot's state, so the arm's kinematics must be given")
+            if self._model.uses_state:
+                raise PolicyError(_NO_KINEMATICS)
         elif set(self._chain.joint_names) != set(profile.joints):
             raise PolicyError(
                 f"between {profile.base_frame} and {profile.tip_frame} the robot description has the joints "
@@ -266,15 +274,17 @@ class Policy:
     def _images(self, images: Sequence[np.ndarray]) -> list[np.ndarray]:
         if len(images) != self._model.num_views:
             raise PolicyError(f"the checkpoint takes {self._model.num_views} views, got {len(images)} frames")
-        return [centre_crop(image, self.profile.centre_crop) for image in images]
+        return list(images)
 
     def _measured_opening(self, joint_state: JointState) -> float:
         positions, _ = joint_state.select((self.profile.gripper.joint,))
         return float(self.profile.gripper.opening(positions[0]))
 
     def _proprioception(self, joint_state: JointState, opening: float) -> np.ndarray | None:
-        if not self._model.uses_state or self._chain is None:
+        if not self._model.uses_state:
             return None
+        if self._chain is None:
+            raise PolicyError(_NO_KINEMATICS)
         positions, _ = joint_state.select(self._chain.joint_names)
         return PROPRIOCEPTION[self.profile.proprioception](self._chain.forward(positions), opening)
 

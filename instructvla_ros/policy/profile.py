@@ -31,7 +31,6 @@ _KEYS = (
     "execution",
     "reasoning",
     "lower_case_instruction",
-    "centre_crop",
     "ages",
 )
 
@@ -115,7 +114,6 @@ class RobotProfile:
         execution: how chunks are executed.
         reasoning: when the model speaks.
         lower_case_instruction: whether the model was trained on lower-case instructions.
-        centre_crop: share of a frame's area that the model sees; 1 shows all.
         ages: how old inputs may be.
     """
 
@@ -134,7 +132,6 @@ class RobotProfile:
     execution: EnsembleExecution | FirstStepsExecution
     reasoning: ReasoningSettings
     lower_case_instruction: bool
-    centre_crop: float
     ages: AgeLimits
 
     @property
@@ -240,7 +237,6 @@ def _read_profile(file: CheckedMapping) -> RobotProfile:
             mode=reasoning.choice("mode", REASONING_MODES), period=reasoning.number("period", 0.0, 3600.0, "s")
         ),
         lower_case_instruction=file.boolean("lower_case_instruction"),
-        centre_crop=file.number("centre_crop", 0.1, 1.0),
         ages=AgeLimits(
             image=ages.number("image", 0.01, 10.0, "s"),
             joint_state=ages.number("joint_state", 0.01, 10.0, "s"),

@@ -1,11 +1,11 @@
 # Copyright 2026 The instructvla_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Frames that show nothing are told from frames that do; the centre crop keeps the centre."""
+"""Frames that show nothing are told from frames that do."""
 
 import numpy as np
 import pytest
 
-from instructvla_ros.policy.frames import centre_crop, frame_fault
+from instructvla_ros.policy.frames import frame_fault
 
 
 def with_noise(colour, spread, shape=(480, 640, 3)):
@@ -43,28 +43,3 @@ def test_one_flat_colour_cannot_be_used(colour, spread):
 )
 def test_what_is_no_picture_cannot_be_used(rgb, fault):
     assert fault in frame_fault(rgb)
-
-
-def test_a_crop_of_the_whole_area_is_the_frame_itself(frame):
-    assert centre_crop(frame, 1.0) is frame
-
-
-def test_a_crop_keeps_size_and_centre_and_loses_the_rim():
-    picture = np.full((101, 201, 3), 200, dtype=np.uint8)
-    picture[:2] = picture[-2:] = 0
-    picture[:, :4] = picture[:, -4:] = 0
-    cropped = centre_crop(picture, 0.9)
-    assert cropped.shape == picture.shape
-    assert cropped.dtype == np.uint8
-    assert (cropped == 200).all()
-
-
-@pytest.mark.parametrize("area", [0.25, 0.9])
-def test_a_crop_magnifies_by_the_square_root_of_its_area(area):
-    rows, columns = np.mgrid[0:101, 0:151]
-    picture = np.stack([rows, columns, np.full_like(rows, 7)], axis=-1).astype(np.uint8)
-    cropped = centre_crop(picture, area).astype(float)
-    side = np.sqrt(area)
-    np.testing.assert_allclose(cropped[..., 0], (rows - 50) * side + 50, atol=0.51)
-    np.testing.assert_allclose(cropped[..., 1], (columns - 75) * side + 75, atol=0.51)
-    assert (cropped[..., 2] == 7).all()

@@ -119,6 +119,14 @@ def test_a_model_with_state_needs_kinematics(profile, fake_model):
         Policy(fake_model(), profile, None)
 
 
+def test_before_the_kinematics_are_known_a_policy_can_be_warmed_up_but_not_act(profile, fake_model, observation_at):
+    policy = Policy(fake_model(), profile, None, check_chain=False)
+    policy.warm_up()
+    policy.start_epoch("go")
+    with pytest.raises(PolicyError, match="kinematics must be given"):
+        policy.act(observation_at(0.0))
+
+
 def test_chunks_are_conditioned_on_the_reasoning_of_their_epoch(make_policy, fake_model, observation_at):
     model = fake_model()
     policy = make_policy(model)
@@ -232,13 +240,12 @@ def test_without_a_seed_the_noise_is_left_to_the_model(make_policy, fake_model, 
     assert model.acts[0].noise is None
 
 
-def test_frames_are_cropped_before_the_model_sees_them(make_policy, fake_model, observation_at, frame):
+def test_frames_reach_the_model_as_they_are_primary_first(make_policy, fake_model, joint_state_at, frame):
     model = fake_model(num_views=2)
-    policy = make_policy(model, centre_crop=0.5)
+    policy = make_policy(model)
     policy.start_epoch("go")
-    policy.act(observation_at(0.0, views=2))
-    assert [image.shape for image in model.acts[0].images] == [frame.shape] * 2
-    assert not np.array_equal(model.acts[0].images[0], frame)
+    policy.act(Observation(0.0, (frame, 255 - frame), joint_state_at(0.0)))
+    np.testing.assert_array_equal(model.acts[0].images, [frame, 255 - frame])
 
 
 def test_a_warm_up_leaves_no_trace(make_policy, fake_model, observation_at):

@@ -144,7 +144,6 @@ def test_a_key_given_twice_is_refused(text, load_text):
         ("action_units", "inches", "one of bridge, fractal, libero"),
         ("delta_reference", "[target]", "one of target, measured"),
         ("lower_case_instruction", "1", "true or false"),
-        ("centre_crop", "1.5", "a number from 0.1 to 1, got 1.5"),
         ("gripper", "left_finger", "must be a mapping with the keys joint, closed, open"),
         ("gripper", "{joint: f, closed: 0.1, open: 0.1}", "the same position"),
         ("gripper_rule", "threshold", "must be a mapping with rule: one of threshold, sticky"),
