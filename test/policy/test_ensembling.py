@@ -90,6 +90,19 @@ def test_the_past_is_forgotten_when_the_clock_runs_backwards(stamp):
     np.testing.assert_allclose(ensemble.add(stamp, np.ones((4, 7))), np.ones((4, 7)))
 
 
+def test_what_was_forgotten_stays_so_when_the_clock_passes_it_again():
+    ensemble = AdaptiveEnsemble(7, 0.1, PERIOD)
+    ensemble.add(4.0, np.zeros((4, 7)))
+    ensemble.add(3.8, np.ones((4, 7)))
+    np.testing.assert_allclose(ensemble.add(4.0, np.ones((4, 7))), np.ones((4, 7)))
+
+
+def test_a_chunk_older_than_the_window_has_no_influence_after_missed_ticks():
+    ensemble = AdaptiveEnsemble(3, 0.1, PERIOD)
+    ensemble.add(0.0, np.zeros((8, 7)))
+    np.testing.assert_allclose(ensemble.add(3 * PERIOD, np.ones((8, 7))), np.ones((8, 7)))
+
+
 def test_reset_forgets_the_past():
     ensemble = AdaptiveEnsemble(7, 0.1, PERIOD)
     ensemble.add(0.0, np.zeros((4, 7)))
