@@ -485,6 +485,16 @@ def test_closing_cuts_reasoning_and_answering_short(bench, fake_model):
         answer.result(timeout=0)
 
 
+def test_closing_amid_an_answer_refuses_its_question(bench):
+    b = bench()
+    answer = b.loop.ask("What is there?")
+    b.model.on_word = b.loop.close
+    b.fed_tick(NOW)
+    assert b.model.questions == ["What is there?"]
+    with pytest.raises(QuestionRefused, match="shutting down"):
+        answer.result(timeout=0)
+
+
 def test_statistics_measure_inference_and_rate(bench):
     b = bench()
     b.loop.set_instruction("go")
