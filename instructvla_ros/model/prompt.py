@@ -6,14 +6,14 @@ Where image tokens and queries stand is known from building the prompt, never fo
 generated may hold any token. Text of users is data: it is tokenised by a tokenizer that knows no special tokens.
 """
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers
+from tokenizers import AddedToken, Tokenizer
 
 from instructvla_ros.model.run_folder import CheckpointError, read_json
+from instructvla_ros.model.tokenizer import read_tokenizer
 
 SYSTEM_MESSAGE = "You are a helpful assistant."
 MAX_TEXT_CHARACTERS = 2000
@@ -24,10 +24,6 @@ _IMAGE = "<IMG_CONTEXT>"
 _END = "<|im_end|>"
 _USER = "<|im_start|>user\n"
 _ASSISTANT = "<|im_start|>assistant\n"
-# how Qwen2 cuts text into words before byte pairs are merged; part of its published tokenizer.json
-_QWEN2_WORDS = (
-    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
-)
 
 
 @dataclass(frozen=True)
@@ -86,7 +82,7 @@ class Prompts:
         """
         self.num_queries = num_queries
         self.num_image_tokens = num_image_tokens
-        self._plain, added = _read_tokenizer(base_folder)
+        self._plain, added = read_tokenizer(base_folder)
         self._full = Tokenizer.from_str(self._plain.to_str())
         for index, token in added:
             (self._full.add_special_tokens if token.special else self._full.add_tokens)([token])
@@ -268,61 +264,3 @@ def check_text(name: str, text: str, may_be_empty: bool = False) -> None:
         text.encode("utf-8")
     except UnicodeEncodeError as error:
         raise ValueError(f"{name} is no valid Unicode: {error.reason} at character {error.start}") from None
-
-
-def _read_tokenizer(folder: Path) -> tuple[Tokenizer, list[tuple[int, AddedToken]]]:
-    """The tokenizer without any added token, and the added tokens with their ids, in the order of these."""
-    file = folder / "tokenizer.json"
-    try:
-        if file.is_file():
-            content = read_json(file)
-            added = content.pop("added_tokens", [])
-            content["added_tokens"] = []
-            content["post_processor"] = None
-            plain = Tokenizer.from_str(json.dumps(content))
-        else:
-            plain = _byte_pair_tokenizer(folder)
-            added = _listed_tokens(folder)
-    except CheckpointError:
-        raise
-    except Exception as error:  # the tokenizers library raises nothing narrower
-        raise CheckpointError(f"the tokenizer in {folder} cannot be read: {error}") from error
-    added = sorted(added, key=lambda token: token["id"])
-    flags = ("single_word", "lstrip", "rstrip", "normalized")
-    tokens = [
-        (
-            int(token["id"]),
-            AddedToken(
-                token["content"],
-                special=bool(token.get("special", True)),
-                **{flag: bool(token.get(flag, False)) for flag in flags},
-            ),
-        )
-        for token in added
-    ]
-    return plain, tokens
-
-
-def _byte_pair_tokenizer(folder: Path) -> Tokenizer:
-    for name in ("vocab.json", "merges.txt"):
-        if not (folder / name).is_file():
-            raise CheckpointError(f"{folder} has neither tokenizer.json nor {name}")
-    model = models.BPE.from_file(str(folder / "vocab.json"), str(folder / "merges.txt"))
-    tokenizer = Tokenizer(model)
-    tokenizer.normalizer = normalizers.NFC()
-    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
-        [
-            pre_tokenizers.Split(Regex(_QWEN2_WORDS), behavior="isolated"),
-            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
-        ]
-    )
-    tokenizer.decoder = decoders.ByteLevel()
-    return tokenizer
-
-
-def _listed_tokens(folder: Path) -> list[dict[str, object]]:
-    settings_file = folder / "tokenizer_config.json"
-    settings = read_json(settings_file) if settings_file.is_file() else {}
-    if settings.get("added_tokens_decoder"):
-        return [{"id": int(index), **token} for index, token in settings["added_tokens_decoder"].items()]
-    return [{"id": index, "content": content} for content, index in read_json(folder / "added_tokens.json").items()]
