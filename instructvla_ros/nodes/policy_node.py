@@ -149,7 +149,7 @@ class PolicyNode(LifecycleNode):
         )
         self.get_logger().info(f"loaded in {time.monotonic() - started:.1f} s; warming up ...")
         # a policy without kinematics serves to check that checkpoint and profile fit, and to warm up
-        rehearsal = Policy(self._model, self._profile, None, dataset=given.dataset or None)
+        rehearsal = Policy(self._model, self._profile, None, dataset=given.dataset or None, check_chain=False)
         self.get_logger().info(f"first inference took {rehearsal.warm_up():.2f} s; ready to activate")
 
     def _subscribe(self) -> None:

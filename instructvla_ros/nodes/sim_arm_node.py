@@ -9,9 +9,9 @@ Like a driver it executes what it is sent; keeping it safe is the safety filter'
 from __future__ import annotations
 
 import sys
-import threading
 import time
 
+from builtin_interfaces.msg import Time
 from rclpy.node import Node
 from sensor_msgs.msg import Image
 from sensor_msgs.msg import JointState as JointStateMessage
@@ -24,4 +24,99 @@ from instructvla_ros.nodes.parameters import SIM_ARM_NODE, declare
 from instructvla_ros.nodes.running import run_node
 from instructvla_ros.sim.arm_model import urdf
 from instructvla_ros.sim.realtime import SimulatedArm
+from instructvla_ros.sim.table_top import TableTop
 from instructvla_ros.timing import FixedRateThread
+
+
+class SimArmNode(Node):
+    """Publishes what the simulated arm and its cameras measure, and passes commands on to it."""
+
+    def __init__(self) -> None:
+        """Build the scene and start physics, joint states and cameras, each in a thread of its own."""
+        super().__init__("sim_arm_node")
+        parameters = declare(self, SIM_ARM_NODE)
+        self._size = (parameters.image_width, parameters.image_height)
+        self._arm = SimulatedArm(TableTop(parameters.seed))
+
+        self._description = self.create_publisher(String, "robot_description", qos.LATCHED)
+        self._description.publish(String(data=urdf()))
+        self._joint_states = self.create_publisher(JointStateMessage, "joint_states", qos.SENSOR)
+        self._cameras = {"front": (self.create_publisher(Image, "image", qos.SENSOR), "front_camera_optical_frame")}
+        if parameters.wrist_camera:
+            self._cameras["wrist"] = (
+                self.create_publisher(Image, "wrist_image", qos.SENSOR), "wrist_camera_optical_frame"
+            )
+        self.create_subscription(JointTrajectoryMessage, "joint_trajectory", self._on_trajectory, qos.COMMAND)
+        self.create_subscription(Float64MultiArray, "gripper_command", self._on_gripper, qos.COMMAND)
+
+        self._threads = [
+            FixedRateThread("joint_states", 1.0 / parameters.joint_state_rate, self._publish_joint_states,
+                            on_error=self._on_error),
+            FixedRateThread("cameras", 1.0 / parameters.image_rate, self._publish_images, on_error=self._on_error),
+        ]
+        self._arm.start()
+        for thread in self._threads:
+            thread.start()
+        self.get_logger().info(
+            f"simulated arm ready: {', '.join(item.name for item in self._arm.table_top.objects)} on the table"
+        )
+
+    def destroy_node(self) -> None:
+        """Stop the threads before their publishers go."""
+        for thread in self._threads:
+            thread.stop()
+        self._arm.stop()
+        super().destroy_node()
+
+    def _ros_time(self, stamp: float) -> Time:
+        """An instant of the arm's monotonic clock as ROS time."""
+        now = self.get_clock().now().nanoseconds / messages.NANOSECONDS
+        return messages.time_message(now - (time.monotonic() - stamp))
+
+    def _publish_joint_states(self) -> None:
+        state = self._arm.joint_state()
+        self._joint_states.publish(
+            JointStateMessage(
+                header=Header(stamp=self._ros_time(state.stamp), frame_id="base_link"),
+                name=list(state.names),
+                position=state.positions.tolist(),
+                velocity=state.velocities.tolist(),
+            )
+        )
+
+    def _publish_images(self) -> None:
+        for camera, (publisher, frame_id) in self._cameras.items():
+            frame = self._arm.frame(camera, *self._size, shadows=False)
+            message = to_message(frame.image)
+            message.header = Header(stamp=self._ros_time(frame.stamp), frame_id=frame_id)
+            publisher.publish(message)
+
+    def _on_trajectory(self, message: JointTrajectoryMessage) -> None:
+        try:
+            self._arm.command(messages.trajectory_from_message(message))
+        except ValueError as error:
+            self.get_logger().error(f"joint_trajectory refused: {error}", throttle_duration_sec=1.0)
+
+    def _on_gripper(self, message: Float64MultiArray) -> None:
+        if len(message.data) != 1:
+            self.get_logger().error(
+                f"gripper_command refused: {len(message.data)} numbers, expected the finger position [m] alone",
+                throttle_duration_sec=1.0,
+            )
+            return
+        try:
+            self._arm.command_gripper(message.data[0])
+        except ValueError as error:
+            self.get_logger().error(f"gripper_command refused: {error}", throttle_duration_sec=1.0)
+
+    def _on_error(self, error: Exception) -> None:
+        self.get_logger().error(f"simulated arm: {error}", throttle_duration_sec=5.0)
+
+
+def main() -> int:
+    """Run the node until it is told to stop."""
+    return run_node(SimArmNode)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

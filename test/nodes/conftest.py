@@ -152,6 +152,6 @@ def graph(domain: int) -> Iterator[Graph]:
 @pytest.fixture(scope="session")
 def untrained_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run folder with a tiny untrained model, as the demo uses it."""
-    from instructvla_ros.model.untrained import write_untrained_run
+    from instructvla_ros.model.untrained import write_untrained
 
-    return write_untrained_run(tmp_path_factory.mktemp("untrained"))
+    return write_untrained(tmp_path_factory.mktemp("untrained"))
