@@ -171,7 +171,9 @@ class PolicyNode(LifecycleNode):
             seed = None if self._parameters.seed < 0 else self._parameters.seed
             policy = Policy(self._model, self._profile, chain, dataset=self._parameters.dataset or None, seed=seed)
             reasoning = None if self._parameters.reasoning == "profile" else self._parameters.reasoning
-            loop = ActLoop(policy, reasoning=reasoning, on_reasoning=self._publish_reasoning)
+            loop = ActLoop(
+                policy, reasoning=reasoning, on_reasoning=self._publish_reasoning, on_epoch=self._publish_epoch
+            )
         except (ValueError, PolicyError) as error:
             self._hold = f"robot_description does not fit: {error}"
             self.get_logger().error(self._hold)
@@ -211,17 +213,18 @@ class PolicyNode(LifecycleNode):
         if self._loop is None or self._thread is None:
             response.message = f"the policy is not active ({self._fault or self._hold})"
             return response
-        started = time.monotonic()
         answer = self._loop.ask(request.question)
         try:
-            response.answer = answer.result(ANSWER_TIMEOUT)
+            reply = answer.result(ANSWER_TIMEOUT)
             response.success = True
+            response.answer = reply.text
+            response.stamp = messages.time_message(reply.stamp)
+            response.inference_time = reply.inference_time
         except FutureTimeoutError:
             answer.cancel()
             response.message = f"no answer within {ANSWER_TIMEOUT:g} s"
         except (QuestionRefused, ValueError, RuntimeError) as error:
             response.message = str(error)
-        response.inference_time = time.monotonic() - started
         return response
 
     def _tick(self) -> None:
@@ -245,6 +248,17 @@ class PolicyNode(LifecycleNode):
 
     def _on_tick_error(self, error: Exception) -> None:
         self.get_logger().error(f"tick failed: {error!r}", throttle_duration_sec=1.0)
+
+    def _publish_epoch(self, epoch: int, instruction: str) -> None:
+        """An empty chunk ends the motion of the instruction before, which may go on for the rest of its chunk else."""
+        self._chunk_publisher.publish(
+            ActionChunk(
+                header=Header(stamp=self.get_clock().now().to_msg(), frame_id=self._profile.base_frame),
+                epoch=epoch,
+                period=self._profile.period,
+                instruction=instruction,
+            )
+        )
 
     def _publish_reasoning(self, update: ReasoningUpdate) -> None:
         self._reasoning_publisher.publish(

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from instructvla_ros.policy.act_reports import ActLoopStatistics, ReasoningUpdate, TickResult, TickStatus
+from instructvla_ros.policy.act_reports import ActLoopStatistics, Answer, ReasoningUpdate, TickResult, TickStatus
 from instructvla_ros.policy.inputs import Frame, InputAges, frames_fault, input_ages, joint_state_fault
 from instructvla_ros.policy.policy import Observation, Policy
 from instructvla_ros.policy.profile import REASONING_MODES
@@ -137,7 +137,7 @@ class ActLoop:
         """Queues a question about what the cameras see; a later tick answers it, one question a tick.
 
         Returns:
-            A future of the answer's text. It raises ``QuestionRefused`` if there is no question, too many are waiting,
+            A future of an :class:`Answer`. It raises ``QuestionRefused`` if there is no question, too many are waiting,
             there is no usable image, or the loop was closed, and the model's own exception if that fails. A future
             cancelled in time is not answered.
         """
@@ -289,9 +289,10 @@ class ActLoop:
         if image_fault:
             entry.answer.set_exception(QuestionRefused(f"cannot look: {image_fault}"))
             return
-        images = [frame.rgb for frame in frames.values() if frame is not None]
+        shown = [frame for frame in frames.values() if frame is not None]
+        started = self._clock()
         try:
-            text = self._policy.ask(images, entry.text, should_stop=lambda: self._closed)
+            words = self._policy.ask([frame.rgb for frame in shown], entry.text, should_stop=lambda: self._closed)
         except Exception as error:
             _LOGGER.exception("answering failed")
             self._count("failures")
@@ -301,7 +302,7 @@ class ActLoop:
             entry.answer.set_exception(QuestionRefused("the policy is shutting down"))
             return
         self._count("answers")
-        entry.answer.set_result(text)
+        entry.answer.set_result(Answer(words, shown[0].stamp, self._clock() - started))
 
     def _fail(self, doing: str, error: Exception, ages: InputAges) -> TickResult:
         _LOGGER.error("%s failed: %s", doing, error, exc_info=error)

@@ -41,6 +41,21 @@ class TickResult:
 
 
 @dataclass(frozen=True)
+class Answer:
+    """The answer to a free question.
+
+    Attributes:
+        text: the model's words.
+        stamp: of the primary frame that it speaks of [s].
+        inference_time: how long the model took [s].
+    """
+
+    text: str
+    stamp: float
+    inference_time: float
+
+
+@dataclass(frozen=True)
 class ReasoningUpdate:
     """What the model says, as it says it.
 

@@ -114,7 +114,7 @@ class Policy:
 
     @property
     def reasoning(self) -> str | None:
-        """What the model said in this epoch and acts upon; None if it said nothing."""
+        """What the model said in this epoch and acts upon, special tokens included; None if it said nothing."""
         return self._reasoning
 
     def start_epoch(self, instruction: str) -> int:
@@ -127,7 +127,7 @@ class Policy:
             The number of the new epoch.
         """
         self._epoch = max(time.time_ns(), self._epoch + 1)
-        self._sequence = 0
+        self._sequence = 1  # 0 is the empty chunk that opens an epoch
         self._instruction = instruction
         self._reasoning = None
         self._chunk_stamp = None
@@ -158,7 +158,7 @@ class Policy:
             should_stop: asked after every token; when it returns True, the text so far is returned and not acted upon.
 
         Returns:
-            The text.
+            The model's words, without special tokens.
         """
         stop = _StopOnce(should_stop)
         thought = self._model.reason(
@@ -166,7 +166,7 @@ class Policy:
         )
         if not stop.stopped:
             self._reasoning = thought.text
-        return thought.text
+        return thought.words
 
     def ask(
         self,
@@ -176,7 +176,7 @@ class Policy:
         should_stop: ShouldStop | None = None,
     ) -> str:
         """Answers a free question about the frames, ``(H, W, 3)`` uint8 RGB each; changes nothing in the epoch."""
-        return self._model.ask(self._images(images), question, on_text=on_text, should_stop=should_stop).text
+        return self._model.ask(self._images(images), question, on_text=on_text, should_stop=should_stop).words
 
     def act(self, observation: Observation) -> ActionChunk:
         """Makes the next chunk of the epoch.

@@ -51,7 +51,8 @@ def test_words_become_motion_and_a_stop_ends_it_until_a_reset(running) -> None:
     graph.instruction.publish(String(data="Pick up the red cube"))
     graph.wait_until(lambda: len(graph.chunks) >= 5, "five action chunks")
     graph.wait_until(lambda: any(r.final for r in graph.reasonings), "a finished reasoning")
-    first = graph.chunks[0]
+    opening, first = graph.chunks[0], graph.chunks[1]
+    assert not opening.actions and opening.epoch == first.epoch, "an empty chunk opens an epoch"
     assert first.instruction == "Pick up the red cube"
     assert first.header.frame_id == "base_link"
     assert len(first.actions) == 16 and first.period == pytest.approx(0.2)

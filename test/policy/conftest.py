@@ -98,7 +98,7 @@ class FakeModel:
                 on_text(text)
             if should_stop and should_stop():
                 break
-        return SimpleNamespace(text=text, token_ids=[])
+        return SimpleNamespace(text=f"{text}<|im_end|>", words=text, token_ids=[])
 
 
 class FakeChain:

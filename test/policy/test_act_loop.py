@@ -66,7 +66,7 @@ def test_with_fresh_inputs_and_an_instruction_every_tick_makes_a_chunk(bench):
     assert [result.status for result in results] == [TickStatus.ACTED] * 5
     assert [result.reason for result in results] == [""] * 5
     assert [result.chunk.stamp for result in results] == [NOW + 0.2 * step for step in range(5)]
-    assert [result.chunk.sequence for result in results] == [0, 1, 2, 3, 4]
+    assert [result.chunk.sequence for result in results] == [1, 2, 3, 4, 5]
     assert {result.chunk.epoch for result in results} == {results[0].epoch}
 
 
@@ -228,7 +228,7 @@ def test_a_new_instruction_takes_effect_at_the_next_tick(bench):
     b.model.actions = np.full((16, 7), 0.5)
     second = b.fed_tick(NOW + 0.2)
     assert second.epoch > first.epoch
-    assert (second.chunk.instruction, second.chunk.sequence) == ("stay", 0)
+    assert (second.chunk.instruction, second.chunk.sequence) == ("stay", 1)
     np.testing.assert_array_equal(second.chunk.translations, np.full((16, 3), 0.5))
     assert b.epochs == [(first.epoch, "go"), (second.epoch, "stay")]
 
@@ -239,7 +239,7 @@ def test_the_same_instruction_again_changes_nothing(bench):
     first = b.fed_tick(NOW)
     b.loop.set_instruction(" go\n")
     second = b.fed_tick(NOW + 0.2)
-    assert (second.epoch, second.chunk.sequence) == (first.epoch, 1)
+    assert (second.epoch, second.chunk.sequence) == (first.epoch, 2)
 
 
 def test_a_restart_begins_a_new_epoch_of_the_same_instruction(bench):
@@ -249,7 +249,7 @@ def test_a_restart_begins_a_new_epoch_of_the_same_instruction(bench):
     b.loop.restart()
     second = b.fed_tick(NOW + 0.2)
     assert second.epoch > first.epoch
-    assert (second.chunk.instruction, second.chunk.sequence) == ("go", 0)
+    assert (second.chunk.instruction, second.chunk.sequence) == ("go", 1)
 
 
 def test_a_new_instruction_voids_the_old_epoch_even_while_inputs_are_missing(bench):
@@ -278,7 +278,7 @@ def test_a_reasoning_model_speaks_once_before_it_acts(bench, fake_model):
     assert b.model.log == ["reason", "act", "act", "act"]
     assert results[0].status is TickStatus.REASONED
     assert results[0].chunk is None
-    assert [act.reasoning for act in b.model.acts] == ["I see a cup"] * 3
+    assert [act.reasoning for act in b.model.acts] == ["I see a cup<|im_end|>"] * 3
     assert [(update.text, update.final) for update in b.updates] == [
         ("I", False), ("I see", False), ("I see a", False), ("I see a cup", False), ("I see a cup", True)
     ]
@@ -337,7 +337,7 @@ def test_a_new_instruction_cuts_reasoning_short_within_one_word(bench, fake_mode
     b.fed_tick(NOW + 0.2)
     assert [update.instruction for update in b.updates if update.final] == ["stay"]
     assert b.fed_tick(NOW + 0.4).chunk.instruction == "stay"
-    assert b.model.acts[0].reasoning == "I see a cup"
+    assert b.model.acts[0].reasoning == "I see a cup<|im_end|>"
     assert b.loop.statistics().reasonings == 1
 
 
@@ -397,7 +397,7 @@ def test_a_question_is_answered_while_acting_and_while_idle(instruction, bench):
     answer = b.loop.ask(" What is there? ")
     assert not answer.done()
     b.fed_tick(NOW)
-    assert answer.result(timeout=0) == "I see a cup"
+    assert answer.result(timeout=0).text == "I see a cup"
     assert b.model.questions == ["What is there?"]
     assert b.model.log == (["act", "ask"] if instruction else ["ask"])
 
@@ -408,7 +408,7 @@ def test_a_question_is_answered_while_the_arm_is_silent(bench):
     answer = b.loop.ask("What is there?")
     without_joint_state(b, NOW)
     assert b.loop.tick(NOW).status is TickStatus.HOLDING
-    assert answer.result(timeout=0) == "I see a cup"
+    assert answer.result(timeout=0).text == "I see a cup"
 
 
 def test_one_question_is_answered_a_tick_in_the_order_asked(bench):

@@ -73,8 +73,8 @@ def test_a_chunk_carries_what_a_receiver_needs(make_policy, fake_model, observat
     policy = make_policy(model, delta_reference=DeltaReference.MEASURED)
     epoch = policy.start_epoch("Pick the CUP")
     first, second = policy.act(observation_at(10.0)), policy.act(observation_at(10.2))
-    assert (first.stamp, first.frame, first.epoch, first.sequence) == (10.0, "base_link", epoch, 0)
-    assert (second.stamp, second.epoch, second.sequence) == (10.2, epoch, 1)
+    assert (first.stamp, first.frame, first.epoch, first.sequence) == (10.0, "base_link", epoch, 1)
+    assert (second.stamp, second.epoch, second.sequence) == (10.2, epoch, 2)
     assert first.period == pytest.approx(0.2)
     assert first.delta_reference is DeltaReference.MEASURED
     assert first.instruction == "Pick the CUP"
@@ -136,7 +136,7 @@ def test_chunks_are_conditioned_on_the_reasoning_of_their_epoch(make_policy, fak
     policy.act(observation_at(0.2))
     policy.start_epoch("stay")
     policy.act(observation_at(0.4))
-    assert [act.reasoning for act in model.acts] == [None, "I see a cup", None]
+    assert [act.reasoning for act in model.acts] == [None, "I see a cup<|im_end|>", None]
 
 
 def test_a_text_cut_short_is_not_acted_upon(make_policy, fake_model, observation_at):
@@ -158,7 +158,7 @@ def test_a_new_epoch_forgets_predictions_and_counts_anew(make_policy, fake_model
     policy.start_epoch("stay")
     chunk = policy.act(observation_at(0.2))
     np.testing.assert_array_equal(chunk.translations, np.full((16, 3), 0.5))
-    assert chunk.sequence == 0
+    assert chunk.sequence == 1
 
 
 def test_epochs_grow_even_over_a_restart_of_the_process(make_policy, fake_model):
@@ -257,7 +257,7 @@ def test_a_warm_up_leaves_no_trace(make_policy, fake_model, observation_at):
     model.actions = np.zeros((16, 7))
     policy.start_epoch("go")
     chunk = policy.act(observation_at(0.0, views=2))
-    assert chunk.sequence == 0
+    assert chunk.sequence == 1
     assert not chunk.translations.any()
 
 
