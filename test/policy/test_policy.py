@@ -338,5 +338,5 @@ def test_a_question_changes_nothing(make_policy, fake_model, observation_at, fra
     policy.start_epoch("go")
     assert policy.ask([frame], "What is there?") == "I see a cup"
     assert policy.reasoning is None
-    assert policy.act(observation_at(0.0)).sequence == 0
+    assert policy.act(observation_at(0.0)).sequence == 1
     assert model.questions == ["What is there?"]
