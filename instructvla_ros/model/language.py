@@ -60,7 +60,9 @@ class LanguageModel(nn.Module):
     def __init__(self, sizes: LanguageSizes) -> None:
         super().__init__()
         self.sizes = sizes
-        self.embedding = nn.Embedding(sizes.vocabulary, sizes.decoder.width)
+        # from zeros, since torch's random start on the meta device costs seconds of imports
+        rows = torch.zeros(sizes.vocabulary, sizes.decoder.width)
+        self.embedding = nn.Embedding.from_pretrained(rows, freeze=False)
         self.decoder = Decoder(sizes.decoder)
         self.head = nn.Linear(sizes.decoder.width, sizes.vocabulary, bias=False)
         self.gate = Gate(sizes.gate_widths) if sizes.gate_widths else None

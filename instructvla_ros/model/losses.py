@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
+from torch.utils.hooks import RemovableHandle
 
 from instructvla_ros.model.prompt import IGNORED_LABEL, Prompt
 
@@ -80,11 +81,14 @@ def training_losses(
     return Losses(language, _flow_loss(model, pixels, latents, actions, states, noise, time))
 
 
-def keep_query_gradients(model: "InstructVLA") -> None:
+def keep_query_gradients(model: "InstructVLA") -> list[RemovableHandle]:
     """Let only the meta queries' rows of embedding and output head learn, from now on.
 
     Args:
         model: whose two matrices are restricted.
+
+    Returns:
+        Handles that lift the restriction again.
     """
     rows = torch.tensor(model.prompts.query_ids, device=model.device)
 
@@ -93,8 +97,8 @@ def keep_query_gradients(model: "InstructVLA") -> None:
         kept[rows] = gradient[rows]
         return kept
 
-    model.language.embedding.weight.register_hook(restrict)
-    model.language.head.weight.register_hook(restrict)
+    weights = (model.language.embedding.weight, model.language.head.weight)
+    return [weight.register_hook(restrict) for weight in weights]
 
 
 def _language_loss(model: "InstructVLA", hidden: Tensor, prompts: Sequence[Prompt]) -> Tensor:
