@@ -266,13 +266,13 @@ TIP_PARENT = "gripper_base_link"
 TIP_OFFSET = (0.089, 0.0, 0.0)  # [m]
 
 CAMERAS: tuple[CameraMount, ...] = (
-    CameraMount("front", BASE_LINK, (0.86, -0.26, 0.52), (0.17, 0.0, 0.125), (0.0, 0.0, 1.0), radians(48.0)),
+    CameraMount("front", BASE_LINK, (0.86, -0.26, 0.52), (0.18, 0.0, 0.120), (0.0, 0.0, 1.0), radians(46.0)),
     CameraMount("wrist", "gripper_base_link", (0.026, 0.0, 0.060), (0.126, 0.0, 0.025), (0.0, 0.0, 1.0), radians(78.0)),
 )
 
 ARM_JOINTS: tuple[str, ...] = tuple(link.joint.name for link in LINKS if link.joint.kind == "revolute")
 
-# Fingers straight down, 0.20 m over the table and 0.25 m in front of the waist: the pitch angles add up to a quarter turn.
+# Fingers straight down, 0.20 m over the table and 0.25 m in front of the waist. The pitch angles add up to pi / 2.
 _HOME_SHOULDER, _HOME_ELBOW = -0.3214, 0.4292
 HOME: tuple[float, ...] = (0.0, _HOME_SHOULDER, _HOME_ELBOW, 0.0, 0.5 * pi - _HOME_SHOULDER - _HOME_ELBOW, 0.0)
 

@@ -13,7 +13,7 @@ import numpy as np
 from instructvla_ros.sim.arm_model import BASE_LINK, add_arm
 
 COLORS: dict[str, tuple[float, float, float]] = {
-    "red": (0.84, 0.16, 0.14),
+    "red": (0.90, 0.17, 0.15),
     "green": (0.20, 0.62, 0.26),
     "blue": (0.13, 0.36, 0.82),
     "yellow": (0.97, 0.78, 0.12),
@@ -35,6 +35,47 @@ LAYOUT_UPPER = (0.38, 0.20)  # (x, y) [m]
 # Between the middles of two objects: an open finger (4.8 cm out) still fits beside a neighbour's corner (2.8 cm).
 LEAST_DISTANCE = 0.08  # [m]
 MOST_OBJECTS = 8  # more would seldom fit
+
+# Elliptic cones with impratio 10 hold what is gripped without creeping. The statistic fixes the unit of znear and the
+# extent of shadows whatever lies on the table. Lights are directional because MuJoCo lights corners, not pixels: a spot
+# would look different on a large face with and without its shadow pass. The arm is bolted to the table: their standing
+# overlap is no contact.
+_SURROUNDINGS = f"""
+<mujoco model="table_top">
+  <compiler angle="radian" autolimits="true"/>
+  <option timestep="{TIMESTEP}" integrator="implicitfast" cone="elliptic" impratio="10"/>
+  <statistic extent="1" center="0.25 0 0.1"/>
+  <visual>
+    <global offwidth="{LARGEST_PICTURE[0]}" offheight="{LARGEST_PICTURE[1]}"/>
+    <headlight ambient="0.43 0.43 0.45" diffuse="0.10 0.10 0.10" specular="0 0 0"/>
+    <quality shadowsize="2048" offsamples="4"/>
+    <map znear="0.01" zfar="30" shadowclip="1"/>
+  </visual>
+  <asset>
+    <texture name="sky" type="skybox" builtin="gradient" width="64" height="384" rgb1="0.86 0.89 0.92"
+             rgb2="0.62 0.68 0.74"/>
+    <texture name="wood" type="2d" builtin="flat" width="512" height="512" rgb1="1 1 1"/>
+    <material name="wood" texture="wood" specular="0.15" shininess="0.2"/>
+    <material name="floor" rgba="0.60 0.63 0.66 1" specular="0" shininess="0"/>
+  </asset>
+  <worldbody>
+    <light pos="0.75 0.55 1.5" dir="-0.36 -0.40 -1" directional="true" diffuse="0.46 0.45 0.43"
+           specular="0.25 0.25 0.25"/>
+    <light pos="0.3 -1.2 1.4" dir="0 0.65 -0.75" directional="true" castshadow="false" diffuse="0.10 0.11 0.12"
+           specular="0 0 0"/>
+    <geom name="floor" type="plane" pos="0 0 -0.75" size="5 5 0.1" material="floor"/>
+    <geom name="table" type="box" pos="0.22 0 -0.02" size="0.42 0.55 0.02" material="wood"/>
+    <geom type="box" pos="-0.14 -0.49 -0.395" size="0.025 0.025 0.355" material="wood"/>
+    <geom type="box" pos="-0.14 0.49 -0.395" size="0.025 0.025 0.355" material="wood"/>
+    <geom type="box" pos="0.58 -0.49 -0.395" size="0.025 0.025 0.355" material="wood"/>
+    <geom type="box" pos="0.58 0.49 -0.395" size="0.025 0.025 0.355" material="wood"/>
+  </worldbody>
+  <contact>
+    <exclude body1="world" body2="{BASE_LINK}"/>
+    <exclude body1="world" body2="shoulder_link"/>
+  </contact>
+</mujoco>
+"""
 
 
 @dataclass(frozen=True)
@@ -123,109 +164,15 @@ def build_model(objects: Sequence[TableObject]) -> mujoco.MjModel:
     Args:
         objects: what lies on the table; each body has the object's name.
     """
-    root = Element("mujoco", model="table_top")
-    SubElement(root, "compiler", angle="radian", autolimits="true")
-    # Elliptic cones with impratio 10 hold what is gripped without creeping.
-    SubElement(root, "option", timestep=str(TIMESTEP), integrator="implicitfast", cone="elliptic", impratio="10")
-    _add_looks(root)
-    worldbody = SubElement(root, "worldbody")
-    _add_surroundings(root, worldbody)
+    root = ElementTree.fromstring(_SURROUNDINGS)
+    worldbody = root.find("worldbody")
+    assert worldbody is not None
     add_arm(root, worldbody)
     for thing in objects:
         _add_object(worldbody, thing)
     model = mujoco.MjModel.from_xml_string(ElementTree.tostring(root, encoding="unicode"))
     _paint_wood(model)
     return model
-
-
-def _add_looks(root: Element) -> None:
-    visual = SubElement(root, "visual")
-    width, height = LARGEST_PICTURE
-    SubElement(visual, "global", offwidth=str(width), offheight=str(height))
-    SubElement(visual, "headlight", ambient="0.36 0.36 0.38", diffuse="0.22 0.22 0.22", specular="0 0 0")
-    SubElement(visual, "quality", shadowsize="2048", offsamples="4")
-    SubElement(visual, "map", znear="0.01", zfar="30", shadowclip="0.8")
-    # Fixes the unit of znear and the extent of shadows whatever lies on the table.
-    SubElement(root, "statistic", extent="1", center="0.25 0 0.1")
-
-
-def _add_surroundings(root: Element, worldbody: Element) -> None:
-    assets = SubElement(root, "asset")
-    SubElement(
-        assets,
-        "texture",
-        name="sky",
-        type="skybox",
-        builtin="gradient",
-        width="64",
-        height="384",
-        rgb1="0.86 0.89 0.92",
-        rgb2="0.62 0.68 0.74",
-    )
-    SubElement(assets, "texture", name="wood", type="2d", builtin="flat", width="512", height="512", rgb1="1 1 1")
-    SubElement(assets, "material", name="wood", texture="wood", specular="0.15", shininess="0.2")
-    SubElement(assets, "material", name="floor", rgba="0.60 0.63 0.66 1", specular="0", shininess="0")
-    SubElement(
-        worldbody,
-        "light",
-        pos="0.75 0.55 1.5",
-        dir="-0.36 -0.40 -1",
-        diffuse="0.62 0.60 0.56",
-        specular="0.25 0.25 0.25",
-        castshadow="true",
-        directional="false",
-        cutoff="70",
-        exponent="1",
-    )
-    SubElement(
-        worldbody,
-        "light",
-        pos="0.3 -1.2 1.4",
-        dir="0 0.65 -0.75",
-        diffuse="0.16 0.17 0.20",
-        specular="0 0 0",
-        castshadow="false",
-        directional="true",
-    )
-    SubElement(
-        worldbody,
-        "geom",
-        name="floor",
-        type="plane",
-        pos="0 0 -0.75",
-        size="5 5 0.1",
-        material="floor",
-        contype="1",
-        conaffinity="1",
-    )
-    SubElement(
-        worldbody,
-        "geom",
-        name="table",
-        type="box",
-        pos="0.22 0 -0.02",
-        size="0.42 0.55 0.02",
-        material="wood",
-        friction="1 0.005 0.0001",
-        contype="1",
-        conaffinity="1",
-    )
-    for x in (-0.14, 0.58):
-        for y in (-0.49, 0.49):
-            SubElement(
-                worldbody,
-                "geom",
-                type="box",
-                pos=f"{x} {y} -0.395",
-                size="0.025 0.025 0.355",
-                material="wood",
-                contype="0",
-                conaffinity="0",
-            )
-    # The arm is bolted to the table: their standing overlap is no contact.
-    contact = SubElement(root, "contact")
-    SubElement(contact, "exclude", body1="world", body2=BASE_LINK)
-    SubElement(contact, "exclude", body1="world", body2="shoulder_link")
 
 
 def _add_object(worldbody: Element, thing: TableObject) -> None:
@@ -238,21 +185,9 @@ def _add_object(worldbody: Element, thing: TableObject) -> None:
         "cylinder": {"type": "cylinder", "size": f"{_HALF_SIZE} {_CYLINDER_HALF_HEIGHT}"},
     }[thing.shape]
     # Six contact dimensions: rolling friction lets a ball come to rest on the table.
-    SubElement(
-        body,
-        "geom",
-        {
-            **form,
-            "name": thing.name,
-            "mass": str(_OBJECT_MASS),
-            "rgba": f"{red} {green} {blue} 1",
-            "condim": "6",
-            "priority": "1",
-            "friction": "1.2 0.01 0.001",
-            "contype": "1",
-            "conaffinity": "1",
-        },
-    )
+    contact = {"condim": "6", "priority": "1", "friction": "1.2 0.01 0.001"}
+    looks = {"rgba": f"{red} {green} {blue} 1"}
+    SubElement(body, "geom", {**form, **contact, **looks, "name": thing.name, "mass": str(_OBJECT_MASS)})
 
 
 def _paint_wood(model: mujoco.MjModel) -> None:
@@ -268,7 +203,7 @@ def _paint_wood(model: mujoco.MjModel) -> None:
         bend = 0.35 * np.sin(2.0 * np.pi * (along * generator.integers(1, 3) + generator.random())) / waves**0.5
         grain += np.sin(2.0 * np.pi * waves * across + 2.0 * np.pi * generator.random() + 3.0 * bend) / waves**0.45
     grain /= np.abs(grain).max()
-    light, dark = np.array([0.80, 0.69, 0.55]), np.array([0.72, 0.60, 0.46])
+    light, dark = np.array([0.90, 0.78, 0.62]), np.array([0.81, 0.68, 0.52])
     mix = (0.5 + 0.5 * grain)[:, :, None]
     pixels = np.rint(255.0 * (mix * light + (1.0 - mix) * dark)).astype(np.uint8)
     model.tex_data[start : start + height * width * channels] = pixels.reshape(-1)

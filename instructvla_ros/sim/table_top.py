@@ -33,6 +33,9 @@ from instructvla_ros.sim.scene import (
 # Stepping holds the lock no longer than this, so that a thread which draws gets its copy of the state in time.
 _STEPS_PER_LOCK = 5
 
+# On any of these MuJoCo puts the world back to its initial state and goes on.
+_INSTABILITY = (mujoco.mjtWarning.mjWARN_BADQPOS, mujoco.mjtWarning.mjWARN_BADQVEL, mujoco.mjtWarning.mjWARN_BADQACC)
+
 
 @dataclass(frozen=True, eq=False)
 class Snapshot:
@@ -180,10 +183,10 @@ class TableTop:
             with self._lock:
                 mujoco.mj_step(self._model, self._data, nstep=steps)
             left -= steps
-        faults = self._data.warning[mujoco.mjtWarning.mjWARN_BADQACC].number
+        faults = sum(int(self._data.warning[kind].number) for kind in _INSTABILITY)
         if faults:
             raise RuntimeError(
-                f"the physics became unstable before {self.time:.3f} s and was reset by MuJoCo {faults} times"
+                f"the physics became unstable: MuJoCo started over {faults} times, last {self.time:.3f} s ago; reset it"
             )
 
     def joint_positions(self) -> np.ndarray:

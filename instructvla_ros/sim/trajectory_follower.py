@@ -95,9 +95,8 @@ class TrajectoryFollower:
         doubled = sorted({name for name in names if list(names).count(name) > 1})
         for what, which in (("unknown joints", unknown), ("no values for joints", missing), ("doubled", doubled)):
             if which:
-                raise ValueError(
-                    f"the trajectory has {what}: {', '.join(which)}; the arm's joints are {', '.join(self._joint_names)}"
-                )
+                known = ", ".join(self._joint_names)
+                raise ValueError(f"the trajectory has {what}: {', '.join(which)}; the arm's joints are {known}")
         return [list(names).index(name) for name in self._joint_names]
 
     @staticmethod
@@ -116,7 +115,9 @@ class TrajectoryFollower:
     @staticmethod
     def _check_values(what: str, values: np.ndarray, points: int, names: Sequence[str]) -> None:
         if values.shape != (points, len(names)):
-            raise ValueError(f"each of {points} points needs one {what} for each of {len(names)} joints, got {values.shape}")
+            raise ValueError(
+                f"each of {points} points needs one {what} for each of {len(names)} joints, got {values.shape}"
+            )
         bad = np.argwhere(~np.isfinite(values))
         if len(bad):
             point, joint = bad[0]
