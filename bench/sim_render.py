@@ -6,6 +6,7 @@ Run ``python bench/sim_render.py``; ``--count`` and ``--warm-up`` set how much i
 """
 
 import argparse
+import functools
 import os
 import platform
 import time
@@ -19,6 +20,7 @@ from instructvla_ros.sim.rendering import choose_backend
 from instructvla_ros.sim.table_top import TableTop
 
 SIZES = ((128, 128), (224, 224), (448, 448), (640, 480))
+LOOKS = (("plain", False, False), ("smooth edges", True, False), ("smooth edges and shadows", True, True))
 
 
 def processor() -> str:
@@ -59,18 +61,15 @@ def main() -> None:
     print(f"{processor()}, {os.cpu_count()} CPUs, load {load}; MuJoCo {mujoco.__version__}, {choose_backend()}")
     print(f"{arguments.count} repetitions after {arguments.warm_up} to warm up; milliseconds\n")
     print("| | p50 | p95 | p99 | mean |\n|---|---|---|---|---|")
-    for shadows in (False, True):
+    for looks, smooth_edges, shadows in LOOKS:
+        drawn = TableTop(0, smooth_edges=smooth_edges)
         for width, height in SIZES:
-            durations = measure(
-                lambda size=(width, height), shadows=shadows: table_top.render("front", *size, shadows=shadows),
-                arguments.warm_up,
-                arguments.count,
-            )
-            print(row(f"front {width}x{height}, {'shadows' if shadows else 'no shadows'}", durations))
+            draw = functools.partial(drawn.render, "front", width, height, shadows=shadows)
+            print(row(f"{width}x{height}, {looks}", measure(draw, arguments.warm_up, arguments.count)))
+        drawn.close_renderer()
     steps = 10
     durations = measure(lambda: table_top.step(steps * table_top.timestep), arguments.warm_up, arguments.count)
     print(row(f"{steps} physics steps of {1e3 * table_top.timestep:g} ms", durations))
-    table_top.close_renderer()
 
 
 if __name__ == "__main__":

@@ -23,6 +23,7 @@ COLORS: dict[str, tuple[float, float, float]] = {
 SHAPES = ("cube", "ball", "cylinder")
 
 TIMESTEP = 0.002  # [s]
+_SAMPLES = 4  # a pixel, where edges are smooth
 LARGEST_PICTURE = (1280, 960)  # (width, height) [px]
 
 _HALF_SIZE = 0.02  # [m] the gripper opens 7.4 cm
@@ -48,7 +49,7 @@ _SURROUNDINGS = f"""
   <visual>
     <global offwidth="{LARGEST_PICTURE[0]}" offheight="{LARGEST_PICTURE[1]}"/>
     <headlight ambient="0.43 0.43 0.45" diffuse="0.10 0.10 0.10" specular="0 0 0"/>
-    <quality shadowsize="2048" offsamples="4"/>
+    <quality shadowsize="1024"/>
     <map znear="0.01" zfar="30" shadowclip="1"/>
   </visual>
   <asset>
@@ -158,11 +159,12 @@ def random_layout(generator: np.random.Generator, count: int) -> np.ndarray:
             return np.hstack([np.reshape(places, (count, 2)), yaws])
 
 
-def build_model(objects: Sequence[TableObject]) -> mujoco.MjModel:
+def build_model(objects: Sequence[TableObject], smooth_edges: bool = True) -> mujoco.MjModel:
     """Compiles the scene.
 
     Args:
         objects: what lies on the table; each body has the object's name.
+        smooth_edges: whether pictures are drawn with four samples a pixel.
     """
     root = ElementTree.fromstring(_SURROUNDINGS)
     worldbody = root.find("worldbody")
@@ -172,6 +174,7 @@ def build_model(objects: Sequence[TableObject]) -> mujoco.MjModel:
         _add_object(worldbody, thing)
     model = mujoco.MjModel.from_xml_string(ElementTree.tostring(root, encoding="unicode"))
     _paint_wood(model)
+    model.vis.quality.offsamples = _SAMPLES if smooth_edges else 0
     return model
 
 

@@ -114,6 +114,15 @@ def test_shadows_can_be_left_out(table_top: TableTop, needs_rendering: None) -> 
     assert without.mean() > with_shadows.mean() + 0.5
 
 
+def test_smooth_edges_mix_colors_that_plain_ones_do_not(table_top: TableTop, needs_rendering: None) -> None:
+    plain_table = TableTop(0, smooth_edges=False)
+    smooth = table_top.render("front", 160, 120, shadows=False).astype(int)
+    plain = plain_table.render("front", 160, 120, shadows=False).astype(int)
+    plain_table.close_renderer()
+    differing = (np.abs(smooth - plain).max(axis=2) > 8).mean()
+    assert 0.005 < differing < 0.2  # edges, and only edges
+
+
 def test_unknown_camera_is_refused(table_top: TableTop) -> None:
     with pytest.raises(ValueError, match="no camera 'side'"):
         table_top.render("side", 64, 64)
