@@ -95,8 +95,9 @@ def egl_fault() -> str | None:
     return f"none of its {count.value} devices could be initialised (libgl1-mesa-dri brings a software driver)"
 
 
-def _new_context(backend: str, width: int, height: int) -> Any:
+def _new_context(model: mujoco.MjModel) -> tuple[Any, mujoco.MjrContext]:
     # PyOpenGL binds itself to one platform per process, at its first import; MuJoCo's modules then refuse the others.
+    backend = choose_backend()
     try:
         if backend == "egl":
             from mujoco.egl import GLContext
@@ -104,11 +105,13 @@ def _new_context(backend: str, width: int, height: int) -> Any:
             from mujoco.osmesa import GLContext
         else:
             from mujoco.glfw import GLContext
-        context = GLContext(width, height)
+        context = GLContext(int(model.vis.global_.offwidth), int(model.vis.global_.offheight))
         context.make_current()
-    except (ImportError, AttributeError, OSError, RuntimeError, ValueError) as error:
+        drawing = mujoco.MjrContext(model, mujoco.mjtFontScale.mjFONTSCALE_100.value)
+        mujoco.mjr_setBuffer(mujoco.mjtFramebuffer.mjFB_OFFSCREEN.value, drawing)
+    except (ImportError, AttributeError, OSError, RuntimeError, ValueError, mujoco.FatalError) as error:
         raise RenderingUnavailableError(f"{backend} does not work here ({error}). Remedy: {_PACKAGES}") from error
-    return context
+    return context, drawing
 
 
 class SceneRenderer:
@@ -170,15 +173,13 @@ class SceneRenderer:
 
     def close(self) -> None:
         """Frees the context. Drawing again makes a new one."""
-        if self._context is None:
+        if self._drawing is None:
             return
         self._refuse_other_thread()
         self._context.make_current()
-        if self._drawing is not None:
-            self._drawing.free()
-            self._drawing = None
+        self._drawing.free()
         self._context.free()
-        self._context = None
+        self._context = self._drawing = None
         self._size = (0, 0)
 
     def _check_size(self, width: int, height: int) -> None:
@@ -195,14 +196,11 @@ class SceneRenderer:
             )
 
     def _current_drawing(self, width: int, height: int) -> mujoco.MjrContext:
-        if self._context is None:
+        if self._drawing is None:
             self._thread = threading.get_ident()
-            self._context = _new_context(choose_backend(), *self._largest)
+            self._context, self._drawing = _new_context(self._model)
         self._refuse_other_thread()
         self._context.make_current()
-        if self._drawing is None:
-            self._drawing = mujoco.MjrContext(self._model, mujoco.mjtFontScale.mjFONTSCALE_100.value)
-            mujoco.mjr_setBuffer(mujoco.mjtFramebuffer.mjFB_OFFSCREEN.value, self._drawing)
         if self._size != (width, height):
             # A buffer of the picture's size: clearing and resolving a larger one costs a CPU milliseconds.
             mujoco.mjr_resizeOffscreen(width, height, self._drawing)

@@ -3,9 +3,11 @@
 """Pictures: which OpenGL is chosen, what they show, and drawing beside the physics."""
 
 import ctypes.util
+import os
 import subprocess
 import sys
 import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,6 +17,9 @@ from instructvla_ros.sim.arm_model import CAMERAS, camera_mount
 from instructvla_ros.sim.rendering import RenderingUnavailableError, choose_backend
 from instructvla_ros.sim.scene import LAYOUT_LOWER, LAYOUT_UPPER
 from instructvla_ros.sim.table_top import TableTop
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+DRAW = "from instructvla_ros.sim.table_top import TableTop; print(TableTop(0).render('front', 64, 48).std() > 10)"
 
 # Roughly what hue each name means: channels that dominate, channels that are dominated.
 LOOKS = {
@@ -182,10 +187,32 @@ def test_a_renderer_is_refused_to_a_second_thread(table_top: TableTop, needs_ren
     assert "belongs to the thread" in str(raised[0])
 
 
-def test_drawing_works_whatever_imported_mujoco_first(needs_rendering: None) -> None:
-    program = (
-        "import mujoco; from instructvla_ros.sim.table_top import TableTop; "
-        "print(TableTop(0).render('front', 64, 48).std() > 10)"
+def run_program(program: str, **environment: str) -> subprocess.CompletedProcess:
+    inherited = {name: value for name, value in os.environ.items() if name not in ("DISPLAY", "WAYLAND_DISPLAY")}
+    return subprocess.run(
+        [sys.executable, "-c", program],
+        env={**inherited, **environment},
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
     )
-    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120, check=False)
+
+
+def test_drawing_works_whatever_imported_mujoco_first(needs_rendering: None) -> None:
+    result = run_program(f"import mujoco; {DRAW}")
     assert result.stdout.strip() == "True", result.stderr
+
+
+def test_a_backend_that_needs_a_screen_is_refused_with_a_remedy_where_there_is_none() -> None:
+    result = run_program(DRAW, MUJOCO_GL="glfw")
+    assert "RenderingUnavailableError: glfw does not work here" in result.stderr
+    assert "libegl1 libegl-mesa0" in result.stderr
+
+
+@pytest.mark.skipif(ctypes.util.find_library("OSMesa") is not None, reason="libosmesa6 is installed here")
+def test_a_missing_library_is_named_with_a_remedy() -> None:
+    result = run_program(DRAW, MUJOCO_GL="osmesa", PYOPENGL_PLATFORM="osmesa")
+    assert "the library that MUJOCO_GL=osmesa names is missing" in result.stderr
+    assert "libosmesa6" in result.stderr
