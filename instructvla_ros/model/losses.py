@@ -60,10 +60,15 @@ def training_losses(
         time: `(B,)` flow times; drawn as in the paper, 0.999 (1 - Beta(1.5, 1)), if None.
 
     Raises:
-        ValueError: if the lengths of the batch do not agree, or a prompt for actions has no meta queries.
+        ValueError: if the lengths of the batch do not agree, no prompt holds anything to learn, or one for actions has
+            no meta queries.
     """
     if not prompts or len(prompts) != len(images):
         raise ValueError(f"a batch needs one prompt for each sample, got {len(prompts)} for {len(images)}")
+    if all(label == IGNORED_LABEL for prompt in prompts for label in prompt.labels):
+        raise ValueError("a batch needs prompts with something to learn: a reply or meta queries")
+    if actions is not None and any(len(prompt.query_starts) != 1 for prompt in prompts):
+        raise ValueError("a sample with actions needs a prompt with one group of meta queries")
     frames = [model.prepare_frames(sample) for sample in images]
     embedded = [model.embed(prompt, model.encode_images(views)) for prompt, views in zip(prompts, frames, strict=True)]
     length = max(len(prompt.ids) for prompt in prompts)
@@ -73,8 +78,6 @@ def training_losses(
     language = _language_loss(model, hidden, prompts)
     if actions is None:
         return Losses(language, None)
-    if any(len(prompt.query_starts) != 1 for prompt in prompts):
-        raise ValueError("a sample with actions needs a prompt with one group of meta queries")
     pairs = zip(hidden.split(1), prompts, strict=True)
     latents = torch.cat([model.latent_actions(one, prompt) for one, prompt in pairs])  # (B, L, width)
     pixels = torch.cat([model.dino_pixels(views) for views in frames])  # (B, V, 3, S, S)

@@ -137,7 +137,7 @@ def _language_sizes(
         mlp_width=_rows(tensors, linear("mlp.up_proj")),
         rope_theta=float(rope),
         norm_eps=float(config.get("rms_norm_eps", 1e-6)),
-        qkv_bias=linear("self_attn.q_proj").removesuffix("weight") + "bias" in tensors,
+        qkv_bias=_query_bias(tensors, root),
         adapters=_adapter_sizes(tensors, first, adapter_names, run),
     )
     for key, found in (("hidden_size", width), ("num_hidden_layers", depth)):
@@ -211,7 +211,7 @@ def _expert_sizes(tensors: Mapping[str, Tensor], run: RunFolder, latent_width: i
         mlp_width=_rows(tensors, f"{layer}.mlp.up_proj.weight"),
         rope_theta=float(config.get("rope_theta", OFFICIAL_EXPERT_THETA)),
         norm_eps=float(config.get("rms_norm_eps", OFFICIAL_EXPERT_NORM_EPS)),
-        qkv_bias=f"{layer}.self_attn.q_proj.bias" in tensors,
+        qkv_bias=_query_bias(tensors, _EXPERT),
     )
     action_size = _shape(tensors, "action_model.action_embed.linear_1.weight", 2)[1]
     head = _mlp_widths(tensors, "action_model.action_head")
@@ -311,6 +311,11 @@ def _depth(tensors: Mapping[str, Tensor], prefix: str) -> int:
     if not indices:
         raise CheckpointError(f"the checkpoint has no tensor {prefix}0.*")
     return max(indices) + 1
+
+
+def _query_bias(tensors: Mapping[str, Tensor], root: str) -> bool:
+    # any layer's will do: where a single one is missing, it must be missed
+    return any(name.startswith(f"{root}.") and re.search(r"\.q_proj\.(base_layer\.)?bias$", name) for name in tensors)
 
 
 def _mlp_widths(tensors: Mapping[str, Tensor], prefix: str) -> tuple[int, ...]:

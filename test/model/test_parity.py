@@ -1,6 +1,6 @@
 # Copyright 2026 The instructvla_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Our network computes what the reference computed: pixels, tokens, hidden states, texts, actions, losses, gradients."""
+"""Our network computes what the reference computed, from pixels to actions, losses and gradients."""
 
 import re
 

@@ -22,6 +22,7 @@ STRIDE = 7
 LEFT_OUT = ("reason_fa2", "film_dino", "meta_hidden")
 UNUSED = ("vision_model.head.", "film_vision_model.vision_model.norm.")
 UNUSED_BLOCKS = tuple(f"film_vision_model.vision_model.blocks.{index}." for index in range(3, 100))
+ASIDE = UNUSED + UNUSED_BLOCKS
 
 
 def main(whole: Path, out: Path) -> None:
@@ -71,9 +72,7 @@ def reduce_run(run: Path, out: Path) -> None:
     checkpoint = next((run / "checkpoints").glob("*.pt"))
     model = torch.load(checkpoint, weights_only=True)["model"]
     slim = {
-        part: {
-            name: tensor.clone() for name, tensor in tensors.items() if not any(u in name for u in UNUSED + UNUSED_BLOCKS)
-        }
+        part: {name: tensor.clone() for name, tensor in tensors.items() if not any(p in name for p in ASIDE)}
         for part, tensors in model.items()
     }
     buffer = io.BytesIO()
