@@ -1,0 +1,170 @@
+# Copyright 2026 The instructvla_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Stops latch, resets move nothing, and nothing from before a stop is ever followed."""
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from instructvla_ros.safety import SafetyState, Stops
+
+EAST = (0.03, 0.0, 0.0)
+PRESSED, ASKED, RESET = Stops(emergency=True), Stops(requested=True), Stops(reset=True)
+
+
+@pytest.mark.parametrize("stop", [PRESSED, ASKED])
+def test_a_stop_brings_the_arm_to_rest_and_latches(rig, stop):
+    rig.drive(0.5, EAST)
+    report = rig.step(stops=stop)
+    assert report.state is SafetyState.STOPPING and rig.limits_reported & {"emergency_stop", "stop"}
+    report = rig.run(rig.limits.horizon)
+    assert report.state is SafetyState.STOPPED and rig.at_rest
+    held = rig.command.trajectory.positions[0]
+    for _ in range(100):
+        rig.step([rig.chunk(EAST)])
+        assert rig.report.state is SafetyState.STOPPED
+        np.testing.assert_array_equal(rig.command.trajectory.positions, np.tile(held, (2, 1)))
+
+
+@given(moment=st.integers(1, 150), direction=st.integers(0, 2**32 - 1))
+@settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
+def test_braking_starts_at_once_and_takes_the_shortest_time(make_rig, moment, direction):
+    random = np.random.default_rng(direction)
+    rig = make_rig()
+    rig.step()
+    step, turn = 0.03 * random.normal(size=3), 0.1 * random.normal(size=3)
+    for index in range(moment):
+        rig.step([rig.chunk(step, turn)] if index % 20 == 0 else [])
+    rig.step(stops=ASKED)
+    _, velocities = rig.command.trajectory.sample(0.0)
+    # All joints brake together, straight in joint space: the slowest of them to brake sets the time.
+    shortest = float(np.max(np.abs(velocities) / rig._accelerations))
+    assert rig.command.trajectory.duration <= max(shortest, 0.01) + 1.1e-3
+    ticks = 0
+    while not rig.at_rest:
+        rig.step()
+        ticks += 1
+    assert ticks <= np.ceil(shortest / 0.01) + 1
+
+
+def test_a_stop_keeps_the_direction_of_the_motion(rig):
+    rig.drive(0.5, EAST)
+    rig.step(stops=ASKED)
+    velocities = rig.command.trajectory.velocities[0]
+    travelled = rig.command.trajectory.positions[-1] - rig.command.trajectory.positions[0]
+    across = travelled - velocities * (travelled @ velocities) / (velocities @ velocities)
+    np.testing.assert_allclose(across, 0.0, atol=1e-6)
+
+
+def test_a_reset_alone_moves_nothing(rig):
+    rig.drive(0.5, EAST)
+    rig.run(0.3, ASKED)
+    held = rig.command.trajectory.positions[0]
+    assert rig.step(stops=RESET).state is SafetyState.HOLDING
+    rig.run(1.0)
+    assert rig.report.state is SafetyState.HOLDING
+    np.testing.assert_array_equal(rig.command.trajectory.positions, np.tile(held, (2, 1)))
+
+
+def test_a_reset_is_refused_while_the_emergency_stop_is_pressed(rig):
+    rig.run(0.1, PRESSED)
+    report = rig.step(stops=Stops(emergency=True, reset=True))
+    assert report.state is SafetyState.STOPPED and rig.limits_reported == {"reset"}
+    rig.step()
+    assert rig.report.state is SafetyState.STOPPED, "releasing the button must not reset"
+    assert rig.step(stops=RESET).state is SafetyState.HOLDING
+
+
+def test_a_reset_together_with_a_stop_is_refused(rig):
+    rig.run(0.1, ASKED)
+    assert rig.step(stops=Stops(requested=True, reset=True)).state is SafetyState.STOPPED
+    assert rig.limits_reported == {"reset"}
+
+
+def test_a_reset_is_refused_while_the_arm_still_brakes(rig):
+    rig.drive(0.5, EAST)
+    rig.step(stops=ASKED)
+    assert rig.step(stops=RESET).state is SafetyState.STOPPING
+    assert rig.limits_reported == {"reset"}
+    assert rig.run(0.3).state is SafetyState.STOPPED
+
+
+def test_chunks_born_before_the_reset_stay_void(rig):
+    early = rig.chunk(EAST)
+    rig.step(stops=ASKED)
+    during = rig.chunk(EAST)
+    rig.step(stops=RESET)
+    report = rig.step([early, during])
+    assert report.state is SafetyState.HOLDING
+    assert [entry.limit for entry in report.interventions] == ["stop", "stop"]
+    assert rig.step([rig.chunk(EAST)]).state is SafetyState.MOVING
+
+
+def test_a_chunk_that_comes_together_with_the_reset_is_refused(rig):
+    rig.step(stops=ASKED)
+    rig.now += 0.0
+    chunk = rig.chunk(EAST)
+    assert rig.step([chunk], RESET).state is SafetyState.HOLDING
+
+
+def test_a_stop_before_the_first_joint_state_latches_too(make_rig):
+    rig = make_rig()
+    rig.joint_states = "none"
+    assert rig.step().state is SafetyState.INACTIVE
+    assert rig.step(stops=PRESSED).state is SafetyState.STOPPED and rig.command is None
+    rig.joint_states = "good"
+    assert rig.step().state is SafetyState.STOPPED
+    np.testing.assert_array_equal(rig.command.trajectory.positions[0], rig.arm)
+    assert rig.step([rig.chunk(EAST)]).state is SafetyState.STOPPED
+
+
+def test_the_gripper_stays_as_it_is_when_stopped(rig):
+    rig.drive(0.5, EAST, gripper=1.0)
+    rig.step([rig.chunk(EAST, gripper=0.0)])
+    rig.run(0.1)
+    rig.step(stops=PRESSED)
+    opening = rig.command.gripper
+    assert 0.0 < opening < 1.0
+    rig.run(0.5, PRESSED)
+    assert rig.command.gripper == opening
+
+
+def test_an_arm_that_does_not_follow_is_a_fault_that_latches(rig):
+    rig.lag = 1.0  # blocked
+    for index in range(400):
+        rig.step([rig.chunk(EAST)] if index % 20 == 0 else [])
+        if rig.report.state is SafetyState.FAULT:
+            break
+    assert "tracking_tolerance" in rig.limits_reported
+    (fault,) = [entry for entry in rig.report.interventions if entry.limit == "tracking_tolerance"]
+    assert fault.asked > fault.allowed == rig.limits.tracking_tolerance and fault.subject in rig.chain.joint_names
+    assert rig.run(0.5).state is SafetyState.FAULT and rig.at_rest
+    assert rig.step([rig.chunk(EAST)]).state is SafetyState.FAULT
+
+
+def test_after_a_tracking_fault_a_reset_takes_the_arm_as_it_is(rig):
+    rig.arm = rig.arm + 0.5
+    rig.lag = 1.0
+    assert rig.step().state is SafetyState.FAULT
+    rig.reseeded = True
+    assert rig.step(stops=RESET).state is SafetyState.HOLDING
+    np.testing.assert_array_equal(rig.command.trajectory.positions[-1], rig.arm)
+
+
+@pytest.mark.parametrize("jump", [-5.0, -0.001, float("nan"), float("inf"), float("-inf")])
+def test_a_clock_that_goes_backward_or_breaks_is_a_fault(rig, jump):
+    rig.drive(0.5, EAST)
+    positions, velocities = rig.command.trajectory.sample(0.01)
+    before = rig.now
+    command, report = rig.filter.step(before + jump, rig._joint_state(), [], Stops())
+    assert report.state is SafetyState.FAULT and "clock" in {entry.limit for entry in report.interventions}
+    np.testing.assert_allclose(command.trajectory.positions[0], positions, atol=1e-9)
+    np.testing.assert_allclose(command.trajectory.velocities[0], velocities, atol=1e-6)
+    assert command.trajectory.ends_at_rest
+
+
+def test_a_clock_that_jumps_forward_finds_the_arm_at_rest(rig):
+    rig.drive(0.5, EAST)
+    report = rig.step(elapsed=50.0)
+    assert rig.at_rest and report.state is SafetyState.HOLDING and "chunk_age" in rig.limits_reported
