@@ -20,6 +20,7 @@ import json
 import os
 import platform
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -137,7 +138,9 @@ class Environment:
 
         def work() -> None:
             options = ["--system-site-packages"] if self.on_top_of_distribution else []
-            run([sys.executable, "-m", "venv", "--clear", *options, str(self.path)])
+            # started from within this very environment, the interpreter below it survives --clear
+            base_python = getattr(sys, "_base_executable", sys.executable)
+            run([base_python, "-m", "venv", "--clear", *options, str(self.path)])
             self.pip("install", "--upgrade", "-r", str(REQUIREMENTS / "pip.txt"))
 
         title = f"virtual environment {self.path.name}/ with Python {platform.python_version()}"
@@ -189,6 +192,16 @@ class Environment:
         return any(needs_cuda(item["metadata"]) for item in report["install"])
 
 
+def interface_sources() -> list[Path]:
+    """The files that the generated messages depend on."""
+    return [*ROOT.glob("msg/*.msg"), *ROOT.glob("srv/*.srv"), ROOT / "CMakeLists.txt", ROOT / "package.xml"]
+
+
+def quote(path: Path) -> str:
+    """A path as a word of a shell command."""
+    return shlex.quote(str(path))
+
+
 def in_environment(command: str) -> list[str]:
     """A shell command line with tools/environment.sh sourced."""
     return ["bash", "-c", f"set -e; . tools/environment.sh; {command}"]
@@ -199,12 +212,16 @@ def set_up_wheels() -> bool:
     distribution = os.environ.get("ROS_WHEELS", "jazzy")
     ros_requirements = REQUIREMENTS / f"ros-{distribution}.txt"
     if not ros_requirements.is_file():
-        raise SetupError(f"ROS_WHEELS={distribution}: there is no {ros_requirements.relative_to(ROOT)}; use jazzy or kilted")
+        raise SetupError(f"ROS_WHEELS={distribution}: there is no requirements/{ros_requirements.name}")
     environment = Environment(ROOT / ".venv", on_top_of_distribution=False)
     changed = environment.create()
 
     names = ["python", "wheels", f"ros-{distribution}", "test"]
-    constraints = (REQUIREMENTS / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    constraints = [
+        line
+        for name in ("constraints.txt", f"constraints-ros-{distribution}.txt")
+        for line in (REQUIREMENTS / name).read_text(encoding="utf-8").splitlines()
+    ]
     title = f"Python packages: ROS 2 {distribution}, torch, transformers, mujoco (2 GB on disk; minutes)"
     changed |= environment.install(title, names, constraints)
     (environment.path / ".ros_distro").write_text(distribution, encoding="utf-8")
@@ -213,14 +230,14 @@ def set_up_wheels() -> bool:
         shutil.rmtree(ROOT / "build" / "messages", ignore_errors=True)
         shutil.rmtree(ROOT / "build" / "overlay", ignore_errors=True)
         run(in_environment(
-            f"cmake -S . -B build/messages -G Ninja -DCMAKE_BUILD_TYPE=Release -DCMAKE_INSTALL_PREFIX={ROOT}/build/overlay"
-            f" -DCMAKE_PROJECT_INCLUDE={ROOT}/tools/wheel_includes.cmake -DINSTRUCTVLA_ONLY_MESSAGES=ON"
-            f" -DPython3_EXECUTABLE={environment.python} -DBUILD_TESTING=OFF"
+            "cmake -S . -B build/messages -G Ninja -DCMAKE_BUILD_TYPE=Release -DBUILD_TESTING=OFF"
+            f" -DPython3_EXECUTABLE={quote(environment.python)}"
+            f" -DCMAKE_INSTALL_PREFIX={quote(ROOT / 'build' / 'overlay')} -DINSTRUCTVLA_ONLY_MESSAGES=ON"
+            f" -DCMAKE_PROJECT_INCLUDE={quote(ROOT / 'tools' / 'wheel_includes.cmake')}"
         ))  # fmt: skip
         run(in_environment("ninja -C build/messages install"))
 
-    sources = [*ROOT.glob("msg/*.msg"), *ROOT.glob("srv/*.srv"), ROOT / "CMakeLists.txt", ROOT / "package.xml", ros_requirements]
-    wanted = hash_of(sources, platform.python_version(), str(ROOT))
+    wanted = hash_of([*interface_sources(), ros_requirements], platform.python_version(), str(ROOT))
     changed |= step("messages (half a minute)", ROOT / "build" / "overlay" / ".setup", wanted, build)
     return changed
 
@@ -243,7 +260,7 @@ def set_up_distribution(prefix: str) -> bool:
     code = f"import importlib.util as u; print(*[n for n in {needed!r} if u.find_spec(n) is None])"
     missing = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
     if missing:
-        raise SetupError(f"this Python lacks {missing}; install what package.xml names: rosdep install --from-paths . -y")
+        raise SetupError(f"Python lacks {missing}; install what package.xml names: rosdep install --from-paths . -y")
 
     environment = Environment(ROOT / f".venv-{distribution}", on_top_of_distribution=True)
     changed = environment.create()
@@ -255,14 +272,14 @@ def set_up_distribution(prefix: str) -> bool:
     def build() -> None:
         run(in_environment(
             "colcon build --packages-select instructvla_ros --symlink-install --event-handlers console_direct+"
-            f" --cmake-args -DBUILD_TESTING=OFF -DINSTRUCTVLA_PYTHON={environment.python}"
+            f" --cmake-args -DBUILD_TESTING=OFF -DINSTRUCTVLA_PYTHON={quote(environment.python)}"
         ))  # fmt: skip
 
-    watched = [*ROOT.glob("msg/*.msg"), *ROOT.glob("srv/*.srv"), *ROOT.glob("tools/*.txt"), ROOT / "CMakeLists.txt", ROOT / "package.xml"]  # fmt: skip
     # a symlink install follows edits by itself, but not new files
-    names = [str(path.relative_to(ROOT)) for folder in ("instructvla_ros", "launch", "config")
-             for path in sorted((ROOT / folder).rglob("*.*")) if "__pycache__" not in path.parts]  # fmt: skip
-    wanted = hash_of(watched, prefix, distribution, platform.python_version(), str(ROOT), *names)
+    installed = [path for folder in ("instructvla_ros", "launch", "config") for path in (ROOT / folder).rglob("*.*")]
+    names = sorted(str(path.relative_to(ROOT)) for path in installed if "__pycache__" not in path.parts)
+    sources = [*interface_sources(), ROOT / "tools" / "commands.txt"]
+    wanted = hash_of(sources, prefix, distribution, platform.python_version(), str(ROOT), *names)
     changed |= step(f"colcon build on {prefix}", ROOT / "install" / ".setup", wanted, build)
     return changed
 

@@ -1,0 +1,51 @@
+# Copyright 2026 The instructvla_ros authors
+# SPDX-License-Identifier: Apache-2.0
+#
+# Everything from a fresh checkout: `make demo`, `make test`. With a sourced ROS 2 distribution that is used; without
+# one ROS 2 comes as Python wheels into .venv/. See `make help`.
+
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+DEMO_INSTRUCTION ?= pick up the red cube
+DEMO_SECONDS ?= 30
+DEMO_CHECKPOINT ?=
+DEMO_ARGUMENTS ?=
+PYTEST_ARGUMENTS ?=
+
+export PYTHON DEMO_INSTRUCTION DEMO_SECONDS DEMO_CHECKPOINT
+
+ENTER := . tools/environment.sh;
+
+.PHONY: help setup demo test lint types clean
+
+help:  ## show this
+	@echo "make ..."
+	@sed -nE 's/^([a-z]+):.*## (.*)/  \1\t\2/p' Makefile
+	@echo
+	@echo "DEMO_INSTRUCTION='...'  DEMO_SECONDS=30 (0: until Ctrl-C)  DEMO_CHECKPOINT=run/folder  DEMO_ARGUMENTS=--verbose"
+	@echo "PYTHON=python3.12       TORCH_INDEX=https://download.pytorch.org/whl/cu130            ROS_FROM=wheels"
+	@echo "PYTEST_ARGUMENTS='test/safety -k speed'"
+
+setup:  ## virtual environment, dependencies, messages; instant when nothing has changed
+	@tools/check_system.sh
+	@"$(PYTHON)" tools/set_up.py
+
+demo: setup  ## simulated arm, policy and safety filter for half a minute, with a summary
+	@$(ENTER) exec python -m instructvla_ros.demo --instruction "$$DEMO_INSTRUCTION" --seconds "$$DEMO_SECONDS" \
+	    $${DEMO_CHECKPOINT:+--checkpoint "$$DEMO_CHECKPOINT"} $(DEMO_ARGUMENTS)
+
+test: setup lint  ## every test, after the linter
+	@$(ENTER) python -m pytest $(PYTEST_ARGUMENTS)
+
+lint: setup  ## ruff
+	@$(ENTER) ruff check .
+
+types: setup  ## mypy
+	@$(ENTER) mypy
+
+clean:  ## remove all that make made, virtual environment included
+	rm -rf .venv .venv-* build install log .cache .pytest_cache .ruff_cache .mypy_cache .hypothesis *.egg-info
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

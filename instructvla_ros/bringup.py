@@ -1,0 +1,222 @@
+# Copyright 2026 The instructvla_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Which processes make up a running system, with which names and parameters.
+
+The launch files and the process starter of the demo both read this description, so that they start the same graph.
+Needs neither ROS nor torch: `ros2 launch` may run in a Python that has no torch.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+Value = bool | int | float | str
+
+PACKAGE = "instructvla_ros"
+SIMULATED_ROBOT = "sim"
+UNTRAINED_NOTE = "The model is a tiny untrained one: it shows that the chain runs, its words and motions mean nothing."
+
+
+@dataclass(frozen=True)
+class NodeProcess:
+    """One node in a process of its own.
+
+    Attributes:
+        executable: name of the executable, also of the module in instructvla_ros.nodes.
+        name: node name.
+        namespace: node namespace; empty for the root.
+        parameters: parameter values by name; those of an unnamed parameter stay at the node's default.
+        remappings: pairs of topic or service names, from and to.
+    """
+
+    executable: str
+    name: str
+    namespace: str = ""
+    parameters: Mapping[str, Value] = field(default_factory=dict)
+    remappings: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def module(self) -> str:
+        """The Python module whose main() runs the node."""
+        return f"{PACKAGE}.nodes.{self.executable}"
+
+    def command(self, python: str = sys.executable) -> list[str]:
+        """The command line that runs this node without launch.
+
+        Parameter values are YAML on a ROS command line, so text is quoted: `123`, `yes` and an empty text stay text.
+        JSON's double quotes are YAML's; only its surrogate pairs are not, hence no ASCII escapes.
+        """
+        command = [python, "-m", self.module, "--ros-args", "-r", f"__node:={self.name}"]
+        if self.namespace:
+            command += ["-r", f"__ns:=/{self.namespace.strip('/')}"]
+        for old, new in self.remappings:
+            command += ["-r", f"{old}:={new}"]
+        for name, value in self.parameters.items():
+            command += ["-p", f"{name}:={json.dumps(value, ensure_ascii=False)}"]
+        return command
+
+
+def bringup_processes(
+    robot: str,
+    checkpoint: str,
+    *,
+    base_vlm: str = "",
+    device: str = "auto",
+    dtype: str = "auto",
+    dataset: str = "",
+    limits: str = "",
+    simulate: bool | None = None,
+    namespace: str = "",
+    use_sim_time: bool = False,
+    autostart: bool = True,
+) -> list[NodeProcess]:
+    """The processes that make a robot act on instructions.
+
+    Args:
+        robot: profile name in config/robots/, or path of a profile.
+        checkpoint: run folder of the model.
+        base_vlm: folder with the vision-language model's config and tokenizer; empty: as the run names it.
+        device: where the model runs.
+        dtype: type of the model's weights.
+        dataset: key into the run's dataset statistics; empty: as the robot's profile says.
+        limits: limits name in config/limits/, or path; empty: those named like the robot.
+        simulate: whether the simulated arm is started; None: where the robot is the simulated one.
+        namespace: namespace of all nodes.
+        use_sim_time: whether the nodes take their time from /clock.
+        autostart: whether the policy configures and activates itself.
+
+    Returns:
+        The processes; the arm first, because the others wait for it.
+    """
+    shared: dict[str, Value] = {"use_sim_time": True} if use_sim_time else {}
+    policy: dict[str, Value] = {
+        "robot": robot,
+        "checkpoint": checkpoint,
+        "base_vlm": base_vlm,
+        "device": device,
+        "dtype": dtype,
+        "dataset": dataset,
+        "autostart": autostart,
+    }
+    processes = [
+        NodeProcess(
+            "safety_filter_node", "safety_filter_node", namespace, {"robot": robot, "limits": limits, **shared}
+        ),
+        NodeProcess("policy_node", "policy_node", namespace, {**policy, **shared}),
+    ]
+    if simulate is None:
+        simulate = robot == SIMULATED_ROBOT
+    if simulate:
+        processes.insert(0, NodeProcess("sim_arm_node", "sim_arm_node", namespace, shared))
+    return processes
+
+
+def demo_processes(
+    checkpoint: str,
+    instruction: str,
+    duration: float,
+    *,
+    base_vlm: str = "",
+    device: str = "auto",
+    namespace: str = "",
+    note: str = "",
+) -> list[NodeProcess]:
+    """The processes of the demo: the simulated arm's system and, last, the monitor that ends the demo.
+
+    Args:
+        checkpoint: run folder of the model.
+        instruction: what the arm is told to do.
+        duration: how long the demo runs after the first action chunk [s]; 0: until it is interrupted.
+        base_vlm: folder with the vision-language model's config and tokenizer; empty: as the run names it.
+        device: where the model runs.
+        namespace: namespace of all nodes.
+        note: a line that the demo shows first.
+    """
+    system = bringup_processes(SIMULATED_ROBOT, checkpoint, base_vlm=base_vlm, device=device, namespace=namespace)
+    parameters: dict[str, Value] = {
+        "robot": SIMULATED_ROBOT,
+        "instruction": instruction,
+        "duration": float(duration),
+        "note": note,
+    }
+    return [*system, NodeProcess("demo_monitor_node", "demo_monitor_node", namespace, parameters)]
+
+
+def installed_folder(name: str) -> Path:
+    """A folder of the package's data (config, launch), in a checkout or installed.
+
+    Raises:
+        FileNotFoundError: it is in neither place.
+    """
+    beside_source = Path(__file__).resolve().parents[1] / name
+    if beside_source.is_dir():
+        return beside_source
+    for prefix in os.environ.get("AMENT_PREFIX_PATH", "").split(os.pathsep):
+        installed = Path(prefix, "share", PACKAGE, name)
+        if prefix and installed.is_dir():
+            return installed
+    raise FileNotFoundError(
+        f"{name}/ is neither in {beside_source.parent} nor in share/{PACKAGE}/ of a prefix in AMENT_PREFIX_PATH; "
+        "source the install/setup.bash of the workspace"
+    )
+
+
+def network_environment(environment: Mapping[str, str], *, localhost: bool) -> dict[str, str]:
+    """Variables to add so that images go through shared memory; what the user has set is left alone.
+
+    Args:
+        environment: the variables that are set.
+        localhost: whether to look for other nodes on this machine only.
+    """
+    added = {}
+    if not environment.get("FASTRTPS_DEFAULT_PROFILES_FILE") and not environment.get("FASTDDS_DEFAULT_PROFILES_FILE"):
+        added["FASTRTPS_DEFAULT_PROFILES_FILE"] = str(installed_folder("config") / "fastdds" / "shared_memory.xml")
+    if localhost and not environment.get("ROS_AUTOMATIC_DISCOVERY_RANGE"):
+        added["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
+    return added
+
+
+def untrained_checkpoint() -> Path:
+    """The demo's untrained run folder; made in a cache folder where it is not there yet.
+
+    A process of its own makes it, because torch may be in another Python than the caller's: the installed executable
+    starts the right one.
+
+    Raises:
+        RuntimeError: it could not be made.
+    """
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / PACKAGE
+    source = Path(__file__).parent / "model"
+    newest = max(int(path.stat().st_mtime) for path in source.glob("*.py"))
+    folder = cache / f"untrained-{newest}"  # a changed network needs a new one
+    if folder.is_dir():
+        return folder
+    cache.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=cache) as scratch:
+        made = Path(scratch, "run")
+        command = [*_command_of("untrained"), str(made)]
+        result = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+        if result.returncode != 0:
+            raise RuntimeError(f"the untrained model could not be made by {' '.join(command)}:\n{result.stdout}")
+        try:
+            made.rename(folder)
+        except OSError:
+            if not folder.is_dir():  # else another demo was faster
+                raise
+    return folder
+
+
+def _command_of(name: str) -> list[str]:
+    """How to run a command of tools/commands.txt: its installed executable, or this Python with the module."""
+    for prefix in os.environ.get("AMENT_PREFIX_PATH", "").split(os.pathsep):
+        executable = Path(prefix, "lib", PACKAGE, name)
+        if prefix and os.access(executable, os.X_OK):
+            return [str(executable)]
+    return [sys.executable, "-m", f"{PACKAGE}.model.{name}"]

@@ -1,0 +1,193 @@
+# Copyright 2026 The instructvla_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""The demo without launch: simulated arm, policy and safety filter as processes, and a monitor that speaks.
+
+    python -m instructvla_ros.demo --instruction "pick up the red cube" --seconds 30
+
+`make demo` runs this. The exit code is the monitor's: 0 only if images, chunks and commands flowed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Sequence
+from types import FrameType
+
+from instructvla_ros.bringup import (
+    UNTRAINED_NOTE,
+    NodeProcess,
+    demo_processes,
+    network_environment,
+    untrained_checkpoint,
+)
+
+GRACE_PERIOD = 5.0  # from SIGINT to SIGTERM, and from SIGTERM to SIGKILL [s]
+POLL_PERIOD = 0.05  # [s]
+KEPT_LINES = 20
+PR_SET_PDEATHSIG = 1  # linux/prctl.h
+SHOWN_WHEN_QUIET = ("[WARN]", "[ERROR]", "[FATAL]")
+
+
+class RunningNode:
+    """A started node process, its output read line by line."""
+
+    def __init__(self, process: NodeProcess, environment: dict[str, str], *, foreground: bool) -> None:
+        """Start the process.
+
+        It gets a session of its own, so that Ctrl-C in a terminal reaches the demo only, which then stops all in order.
+
+        Args:
+            process: what to start.
+            environment: the variables of the new process.
+            foreground: whether it writes to the terminal itself.
+        """
+        self.name = process.name
+        self.last_lines: deque[str] = deque(maxlen=KEPT_LINES)
+        pipe = None if foreground else subprocess.PIPE
+        self.process = subprocess.Popen(
+            process.command(),
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=pipe,
+            stderr=None if foreground else subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            start_new_session=True,
+            preexec_fn=_die_with_parent,
+        )
+        self._reader: threading.Thread | None = None
+
+    def forward_output(self, verbose: bool) -> None:
+        """Show the process's lines under its name: all, or warnings and errors."""
+
+        def read() -> None:
+            assert self.process.stdout is not None
+            for line in self.process.stdout:
+                self.last_lines.append(line.rstrip())
+                if verbose or any(level in line for level in SHOWN_WHEN_QUIET):
+                    print(f"{self.name}: {line.rstrip()}", flush=True)
+
+        if self.process.stdout is not None:
+            self._reader = threading.Thread(target=read, name=f"output of {self.name}", daemon=True)
+            self._reader.start()
+
+    def obituary(self) -> str:
+        """How the process ended and what it said last."""
+        if self._reader is not None:
+            self._reader.join(timeout=1.0)
+        code = self.process.returncode
+        how = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
+        lines = "".join(f"\n    {line}" for line in self.last_lines)
+        return f"{self.name} {how}" + (f"; its last lines:{lines}" if lines else "")
+
+
+def _die_with_parent() -> None:
+    """Ask Linux to interrupt this child when the demo is killed; runs in the child before the node starts."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGINT)
+
+
+def stop(nodes: Sequence[RunningNode]) -> list[RunningNode]:
+    """Interrupt processes and wait for them; those that do not end are terminated and then killed.
+
+    Returns:
+        The processes that had to be killed, or failed while they ended.
+    """
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
+        for node in nodes:
+            if node.process.poll() is None:
+                node.process.send_signal(number)
+        deadline = time.monotonic() + GRACE_PERIOD
+        while time.monotonic() < deadline and any(node.process.poll() is None for node in nodes):
+            time.sleep(POLL_PERIOD)
+    return [node for node in nodes if node.process.poll() not in (0, -signal.SIGINT, -signal.SIGTERM)]
+
+
+class Demo:
+    """Runs processes until the last of them, the monitor, ends or someone interrupts."""
+
+    def __init__(self) -> None:
+        """Nothing runs yet."""
+        self._interrupted = False
+
+    def interrupt(self, number: int, frame: FrameType | None) -> None:
+        """Signal handler: end the demo at the next look."""
+        self._interrupted = True
+
+    def run(self, processes: Sequence[NodeProcess], *, verbose: bool) -> int:
+        """Start the processes, wait for the last one, stop all.
+
+        Returns:
+            The exit code of the last process; 1 where another one ended early.
+        """
+        environment = {**os.environ, **network_environment(os.environ, localhost=True)}
+        environment["PYTHONUNBUFFERED"] = "1"
+        nodes: list[RunningNode] = []
+        try:
+            for process in processes:
+                nodes.append(RunningNode(process, environment, foreground=process is processes[-1]))
+            # threads start after the last fork
+            for node in nodes:
+                node.forward_output(verbose)
+            return self._watch(nodes[:-1], nodes[-1])
+        finally:
+            for node in stop(nodes):
+                print(f"while stopping: {node.obituary()}", file=sys.stderr, flush=True)
+
+    def _watch(self, system: Sequence[RunningNode], monitor: RunningNode) -> int:
+        while monitor.process.poll() is None:
+            dead = next((node for node in system if node.process.poll() is not None), None)
+            if dead is not None:
+                print(f"the demo ends: {dead.obituary()}", file=sys.stderr, flush=True)
+                stop([monitor])
+                return 1
+            if self._interrupted:
+                stop([monitor])  # first, so that its summary speaks of a running system
+                break
+            time.sleep(POLL_PERIOD)
+        code = monitor.process.returncode
+        return code if code >= 0 else 128 - code
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the demo from the command line."""
+    parser = argparse.ArgumentParser(description="Simulated arm, policy and safety filter, for a while.")
+    parser.add_argument("--instruction", default="pick up the red cube", help="what the arm is told to do")
+    parser.add_argument("--seconds", type=float, default=30.0, help="how long; 0: until Ctrl-C (default: 30)")
+    parser.add_argument("--checkpoint", default="", help="run folder of a model; default: a tiny untrained one")
+    parser.add_argument("--base-vlm", default="", help="folder with the vision-language model's config and tokenizer")
+    parser.add_argument("--device", default="auto", help="where the model runs: auto, cpu, cuda, ...")
+    parser.add_argument("--namespace", default="", help="namespace of all nodes")
+    parser.add_argument("--verbose", action="store_true", help="show all that the nodes log")
+    arguments = parser.parse_args(argv)
+    if arguments.seconds < 0.0:
+        parser.error(f"--seconds {arguments.seconds:g}: 0 or more is needed")
+    demo = Demo()
+    signal.signal(signal.SIGINT, demo.interrupt)
+    signal.signal(signal.SIGTERM, demo.interrupt)
+    try:
+        checkpoint = arguments.checkpoint or str(untrained_checkpoint())
+    except RuntimeError as error:
+        print(error, file=sys.stderr)
+        return 1
+    processes = demo_processes(
+        checkpoint,
+        arguments.instruction,
+        arguments.seconds,
+        base_vlm=arguments.base_vlm,
+        device=arguments.device,
+        namespace=arguments.namespace,
+        note="" if arguments.checkpoint else UNTRAINED_NOTE,
+    )
+    return demo.run(processes, verbose=arguments.verbose)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,76 @@
+# Copyright 2026 The instructvla_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Start policy and safety filter for a robot, and the simulated arm where that is the robot.
+
+    ros2 launch instructvla_ros bringup.launch.py robot:=sim checkpoint:=/path/of/run
+"""
+
+import os
+
+from launch import LaunchContext, LaunchDescription
+from launch.action import Action
+from launch.actions import DeclareLaunchArgument, OpaqueFunction, SetEnvironmentVariable
+from launch.substitutions import LaunchConfiguration
+
+from instructvla_ros.bringup import bringup_processes, network_environment
+from instructvla_ros.launching import node_action
+from instructvla_ros.nodes.parameters import POLICY_NODE, SAFETY_FILTER_NODE
+
+SWITCH = ("true", "false")
+DESCRIPTIONS = {parameter.name: parameter.description for parameter in (*SAFETY_FILTER_NODE, *POLICY_NODE)}
+CHOICES = {parameter.name: parameter.choices for parameter in POLICY_NODE}
+
+
+def start_nodes(context: LaunchContext) -> list[Action]:
+    """The nodes that the arguments ask for."""
+
+    def argument(name: str) -> str:
+        return context.perform_substitution(LaunchConfiguration(name))
+
+    simulate = argument("sim")
+    processes = bringup_processes(
+        argument("robot"),
+        argument("checkpoint"),
+        base_vlm=argument("base_vlm"),
+        device=argument("device"),
+        dtype=argument("dtype"),
+        dataset=argument("dataset"),
+        limits=argument("limits"),
+        simulate=None if simulate == "auto" else simulate == "true",
+        namespace=argument("namespace"),
+        use_sim_time=argument("use_sim_time") == "true",
+        autostart=argument("autostart") == "true",
+    )
+    return [node_action(process) for process in processes]
+
+
+def generate_launch_description() -> LaunchDescription:
+    """Arguments, Fast DDS settings and nodes."""
+    return LaunchDescription(
+        [
+            DeclareLaunchArgument("robot", description=DESCRIPTIONS["robot"]),
+            DeclareLaunchArgument("checkpoint", description=DESCRIPTIONS["checkpoint"]),
+            DeclareLaunchArgument("base_vlm", default_value="", description=DESCRIPTIONS["base_vlm"]),
+            DeclareLaunchArgument("device", default_value="auto", description=DESCRIPTIONS["device"]),
+            DeclareLaunchArgument(
+                "dtype", default_value="auto", choices=CHOICES["dtype"], description=DESCRIPTIONS["dtype"]
+            ),
+            DeclareLaunchArgument("dataset", default_value="", description=DESCRIPTIONS["dataset"]),
+            DeclareLaunchArgument("limits", default_value="", description=DESCRIPTIONS["limits"]),
+            DeclareLaunchArgument(
+                "sim",
+                default_value="auto",
+                choices=("auto", *SWITCH),
+                description="Whether to start the simulated arm; auto: where the robot is `sim`.",
+            ),
+            DeclareLaunchArgument("namespace", default_value="", description="Namespace of all nodes."),
+            DeclareLaunchArgument(
+                "use_sim_time", default_value="false", choices=SWITCH, description="Whether /clock is the time."
+            ),
+            DeclareLaunchArgument(
+                "autostart", default_value="true", choices=SWITCH, description=DESCRIPTIONS["autostart"]
+            ),
+            *(SetEnvironmentVariable(*item) for item in network_environment(os.environ, localhost=False).items()),
+            OpaqueFunction(function=start_nodes),
+        ]
+    )

@@ -1,0 +1,66 @@
+# Copyright 2026 The instructvla_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""The demo: simulated arm, policy, safety filter, and a monitor that ends it with a summary.
+
+    ros2 launch instructvla_ros demo.launch.py instruction:="pick up the red cube" seconds:=30
+"""
+
+import os
+
+from launch import LaunchContext, LaunchDescription
+from launch.action import Action
+from launch.actions import DeclareLaunchArgument, OpaqueFunction, RegisterEventHandler, SetEnvironmentVariable
+from launch.event_handlers import OnProcessExit
+from launch.substitutions import LaunchConfiguration
+
+from instructvla_ros.bringup import UNTRAINED_NOTE, demo_processes, network_environment, untrained_checkpoint
+from instructvla_ros.launching import end_with, node_action
+from instructvla_ros.nodes.parameters import DEMO_MONITOR_NODE, POLICY_NODE
+
+DESCRIPTIONS = {parameter.name: parameter.description for parameter in (*POLICY_NODE, *DEMO_MONITOR_NODE)}
+DEFAULTS = {parameter.name: parameter.default for parameter in DEMO_MONITOR_NODE}
+
+
+def start_nodes(context: LaunchContext) -> list[Action]:
+    """The nodes of the demo; the launch ends with the first that ends, which is the monitor if all is well."""
+
+    def argument(name: str) -> str:
+        return context.perform_substitution(LaunchConfiguration(name))
+
+    processes = demo_processes(
+        argument("checkpoint") or str(untrained_checkpoint()),
+        argument("instruction"),
+        float(argument("seconds")),
+        base_vlm=argument("base_vlm"),
+        device=argument("device"),
+        namespace=argument("namespace"),
+        note="" if argument("checkpoint") else UNTRAINED_NOTE,
+    )
+    nodes = [node_action(process) for process in processes]
+    handlers = [
+        RegisterEventHandler(OnProcessExit(target_action=node, on_exit=end_with(process.name, node is nodes[-1])))
+        for process, node in zip(processes, nodes, strict=True)
+    ]
+    return [*handlers, *nodes]
+
+
+def generate_launch_description() -> LaunchDescription:
+    """Arguments, network settings and nodes."""
+    return LaunchDescription(
+        [
+            DeclareLaunchArgument(
+                "instruction", default_value=str(DEFAULTS["instruction"]), description=DESCRIPTIONS["instruction"]
+            ),
+            DeclareLaunchArgument(
+                "seconds", default_value=str(DEFAULTS["duration"]), description=DESCRIPTIONS["duration"]
+            ),
+            DeclareLaunchArgument(
+                "checkpoint", default_value="", description="Run folder of a model; empty: a tiny untrained one."
+            ),
+            DeclareLaunchArgument("base_vlm", default_value="", description=DESCRIPTIONS["base_vlm"]),
+            DeclareLaunchArgument("device", default_value="auto", description=DESCRIPTIONS["device"]),
+            DeclareLaunchArgument("namespace", default_value="", description="Namespace of all nodes."),
+            *(SetEnvironmentVariable(*item) for item in network_environment(os.environ, localhost=True).items()),
+            OpaqueFunction(function=start_nodes),
+        ]
+    )
