@@ -83,7 +83,7 @@ POLICY_NODE = (
     Parameter("control_rate", 0.0, "How often an action chunk is made; 0: the rate in the robot's profile.", unit="Hz",
               minimum=0.0, maximum=100.0),
     Parameter("reasoning", "profile", "Whether the model speaks before it acts; `profile`: as the robot's profile says; "
-              "`auto`: where the checkpoint was trained to.", choices=("profile", "auto", "on", "off")),
+              "`auto`: where the checkpoint was trained to.", choices=("profile", "auto", "always", "never")),
     Parameter("image_transport", "raw", "How images come: sensor_msgs/Image on `image`, or sensor_msgs/CompressedImage "
               "on `image/compressed`.", choices=("raw", "compressed")),
     Parameter("seed", -1, "Seed of the noise that the action flow starts from; -1: a new one each start.",

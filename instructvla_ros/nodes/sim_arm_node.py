@@ -36,7 +36,7 @@ class SimArmNode(Node):
         super().__init__("sim_arm_node")
         parameters = declare(self, SIM_ARM_NODE)
         self._size = (parameters.image_width, parameters.image_height)
-        self._arm = SimulatedArm(TableTop(parameters.seed))
+        self._arm = SimulatedArm(TableTop(parameters.seed, smooth_edges=False))
 
         self._description = self.create_publisher(String, "robot_description", qos.LATCHED)
         self._description.publish(String(data=urdf()))

@@ -43,7 +43,7 @@ class ActLoop:
     Args:
         policy: the policy; from now on only ``tick`` uses it.
         clock: monotonic clock for durations and rates [s]; stamps and ``now`` are on a clock of the caller's.
-        reasoning: ``auto``, ``on`` or ``off``; the profile's by default.
+        reasoning: ``auto``, ``always`` or ``never``; the profile's by default.
         reasoning_period: how often to reason anew while an instruction lasts [s], 0 for once; the profile's by default.
         on_reasoning: called from the ticking thread with each piece of text.
         on_epoch: called from the ticking thread with number and instruction (empty when idle) of each new epoch before
@@ -66,7 +66,7 @@ class ActLoop:
         mode = settings.mode if reasoning is None else reasoning
         if mode not in REASONING_MODES:
             raise ValueError(f"reasoning must be one of {', '.join(REASONING_MODES)}, got {mode!r}")
-        self._reasons = policy.reasons_by_default if mode == "auto" else mode == "on"
+        self._reasons = policy.reasons_by_default if mode == "auto" else mode == "always"
         self._reasoning_period = settings.period if reasoning_period is None else reasoning_period
         if not self._reasoning_period >= 0.0:
             raise ValueError(f"the reasoning period must be 0 or more seconds, got {self._reasoning_period}")

@@ -12,7 +12,7 @@ from instructvla_ros.policy.proprioception import PROPRIOCEPTION
 from instructvla_ros.robot.action_chunk import DeltaReference
 from instructvla_ros.robot.gripper import GripperMapping
 
-REASONING_MODES = ("auto", "on", "off")
+REASONING_MODES = ("auto", "always", "never")
 """When the model speaks before it acts: where it was trained to (auto), always, never."""
 
 _KEYS = (

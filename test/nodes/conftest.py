@@ -62,10 +62,12 @@ class Graph:
         deadline = time.monotonic() + timeout
         with self._changed:
             while not condition():
+                dead = [p.name for p in self.processes if not p.alive and not p.may_end]
                 remaining = deadline - time.monotonic()
-                if remaining <= 0:
+                if remaining <= 0 or dead:
                     logs = "\n".join(f"--- {p.name}\n{p.output}" for p in self.processes)
-                    pytest.fail(f"waited {timeout:g} s in vain for: {what}\n{logs}")
+                    why = f"{', '.join(dead)} died" if dead else f"waited {timeout:g} s in vain"
+                    pytest.fail(f"{why} before: {what}\n{logs}")
                 self._changed.wait(min(remaining, 0.2))
 
     def call(self, service_type: type, name: str, request: object) -> object:
@@ -103,6 +105,7 @@ class Process:
             text = str(value).lower() if isinstance(value, bool) else str(value)
             command += ["-p", f"{name}:={text or chr(39) * 2}"]
         environment = {**os.environ, "ROS_DOMAIN_ID": str(domain), "ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST"}
+        self.may_end = False
         self._lines: list[str] = []
         self.process = subprocess.Popen(
             command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
@@ -126,9 +129,15 @@ class Process:
 
     def wait(self, timeout: float = WAIT) -> int:
         """Wait for its end and return its exit code."""
+        self.may_end = True
         code = self.process.wait(timeout)
         self._reader.join(5.0)
         return code
+
+    def kill(self) -> None:
+        """End it at once, as a crash would."""
+        self.may_end = True
+        self.process.kill()
 
     def stop(self) -> int:
         """Ask it to end as Ctrl-C does, and make it end where that does not help."""

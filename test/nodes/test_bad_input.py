@@ -78,7 +78,7 @@ class Robot:
 @pytest.fixture
 def robot(graph, untrained_checkpoint) -> Robot:
     robot = Robot(graph)
-    graph.start("policy_node", checkpoint=str(untrained_checkpoint), autostart=True, device="cpu", reasoning="off")
+    graph.start("policy_node", checkpoint=str(untrained_checkpoint), autostart=True, device="cpu", reasoning="never")
     return robot
 
 

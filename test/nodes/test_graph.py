@@ -104,8 +104,7 @@ def test_a_killed_policy_leaves_the_arm_at_rest_and_a_new_one_moves_it_again(run
     graph = running
     graph.instruction.publish(String(data="pick up the red cube"))
     graph.wait_until(lambda: state(graph) == SafetyStatus.STATE_MOVING, "motion")
-    policy = graph.processes[-1]
-    policy.process.kill()
+    graph.processes[-1].kill()
     graph.wait_until(lambda: state(graph) == SafetyStatus.STATE_HOLDING, "the arm to rest without its policy")
     last = graph.chunks[-1]
     graph.start("policy_node", checkpoint=str(untrained_checkpoint), autostart=True, device="cpu", seed=2)

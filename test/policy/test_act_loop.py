@@ -299,8 +299,8 @@ def test_a_new_epoch_is_told_before_the_model_speaks(bench, fake_model):
     [
         (True, "auto", ["reason", "act"]),
         (False, "auto", ["act", "act"]),
-        (True, "off", ["act", "act"]),
-        (False, "on", ["reason", "act"]),
+        (True, "never", ["act", "act"]),
+        (False, "always", ["reason", "act"]),
     ],
 )
 def test_reasoning_can_be_forced_and_forbidden(has_reasoning, mode, log, bench, fake_model):
