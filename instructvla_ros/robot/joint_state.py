@@ -43,7 +43,8 @@ class JointState:
         index = {name: position for position, name in enumerate(self.names)}
         missing = [name for name in names if name not in index]
         if missing:
-            raise JointStateError(f"the joint state lacks {', '.join(missing)}; it has {', '.join(self.names) or 'none'}")
+            present = ", ".join(self.names) or "none"
+            raise JointStateError(f"the joint state lacks {', '.join(missing)}; it has {present}")
         if len(index) != len(self.names):
             doubled = sorted({name for name in self.names if self.names.count(name) > 1})
             raise JointStateError(f"the joint state names {', '.join(doubled)} more than once")

@@ -88,6 +88,11 @@ def rotation_to_vector(rotation: np.ndarray) -> np.ndarray:
     return sign * angle * axis
 
 
+def length(vector: np.ndarray) -> float:
+    """Euclidean length of a short vector ``(k,)``; several times quicker than numpy's norm."""
+    return sqrt(float(np.dot(vector, vector)))
+
+
 def pose(position: np.ndarray, rotation: np.ndarray) -> np.ndarray:
     """Homogeneous matrix from its parts.
 

@@ -34,7 +34,7 @@ class JointTrajectory:
                 f"a trajectory of {shape[0]} times and {shape[1]} joints has positions {self.positions.shape} and "
                 f"velocities {self.velocities.shape}; all must agree and hold at least one point"
             )
-        if self.times[0] < 0.0 or not (np.diff(self.times) > 0.0).all():
+        if not (self.times[0] >= 0.0 and (self.times[1:] > self.times[:-1]).all()):
             raise ValueError(f"times of a trajectory must be 0 or later and rise, got {self.times}")
 
     @property

@@ -135,7 +135,7 @@ class ChunkGate:
 
 
 def _is_count(value: object) -> bool:
-    return isinstance(value, (int, np.integer)) and not isinstance(value, bool) and value >= 0
+    return isinstance(value, (int, np.integer)) and not isinstance(value, bool) and int(value) >= 0
 
 
 def _malformed(limit: str, why: str, asked: float = math.nan, allowed: float = math.nan, unit: str = "") -> Refusal:

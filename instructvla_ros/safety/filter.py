@@ -102,8 +102,8 @@ class SafetyFilter:
         if self._plan is None and self._measurement.positions is not None:
             self._start_at(self._measurement.positions, now)
         positions, velocities = self._commanded(now)
-        self._update_latch(now, stops, positions, velocities, interventions)
-        positions, velocities = self._commanded(now)
+        if self._update_latch(now, stops, positions, velocities, interventions):
+            positions, velocities = self._commanded(now)
         self._watch_inputs(now, interventions)
         arm = self._arm(positions, velocities) if chunks or self._path.chunk is not None else None
         for chunk in chunks:
@@ -166,7 +166,9 @@ class SafetyFilter:
         positions: np.ndarray | None,
         velocities: np.ndarray | None,
         interventions: list[Intervention],
-    ) -> None:
+    ) -> bool:
+        """Takes in stops and resets; tells whether the command was set anew on the measured positions."""
+        set_anew = False
         obstacle = ""
         if velocities is not None and velocities.any():
             obstacle = "the arm is still braking"
@@ -182,12 +184,14 @@ class SafetyFilter:
             self._resting_reason = "reset: waiting for an action chunk made from now on"
             if parted > self._limits.tracking_tolerance and measured is not None:
                 self._start_at(measured, now)
+                set_anew = True
         elif parted > self._limits.tracking_tolerance and not self._latch.latched:
-            reason = f"{joint} is {parted:.3g} rad from where it was commanded, allowed {self._limits.tracking_tolerance:g}"
             allowed = self._limits.tracking_tolerance
+            reason = f"{joint} is {parted:.3g} rad from where it was commanded, allowed {allowed:g} rad"
             interventions.append(self._latch.fault("tracking_tolerance", joint, reason, parted, allowed, "rad"))
         if self._latch.latched:
             self._let_run_out(self._latch.reason)
+        return set_anew
 
     def _parted(self, positions: np.ndarray | None) -> tuple[float, str]:
         if positions is None or self._measurement.positions is None:
@@ -232,7 +236,7 @@ class SafetyFilter:
                 self._let_run_out(refusal.intervention.message)
             return
         start = None if self._path.chunk is not None else arm.pose
-        if chunk.delta_reference is DeltaReference.MEASURED or chunk.delta_reference == DeltaReference.MEASURED:
+        if chunk.delta_reference == DeltaReference.MEASURED:
             start = self._chain.forward(self._measurement.positions)
         self._path.take(chunk, start, now)
         self._followed = (int(chunk.epoch), int(chunk.sequence))

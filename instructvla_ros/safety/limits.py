@@ -118,7 +118,8 @@ class SafetyLimits:
             _require_range(f"joints.{name}", "lower", joint.lower, "upper", joint.upper)
             if joint.upper - joint.lower <= 2.0 * self.joint_margin:
                 raise LimitsError(
-                    f"joint_margin: {self.joint_margin} leaves no range of joint {name!r} ({joint.lower} to {joint.upper})"
+                    f"joint_margin: {self.joint_margin} leaves no range of joint {name!r}, "
+                    f"{joint.lower} to {joint.upper}"
                 )
         for axis in "xyz":
             low, high = getattr(self.workspace, axis)

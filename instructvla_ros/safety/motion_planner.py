@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from instructvla_ros.robot.kinematics import KinematicChain
+from instructvla_ros.robot.poses import length
 from instructvla_ros.robot.trajectory import JointTrajectory
 from instructvla_ros.safety.braking import move_and_brake
 from instructvla_ros.safety.limits import SafetyLimits
@@ -74,7 +75,7 @@ class MotionPlanner:
         lag = path.lag(arm.pose)
         lag_share, part = path.lag_share(asked, lag)
         if lag_share < _AS_ASKED:
-            size = float(np.linalg.norm(lag[3:] if part else lag[:3]))
+            size = length(lag[3:] if part else lag[:3])
             subject, unit = ("rotation", "rad") if part else ("translation", "m")
             interventions.append(
                 Intervention(
@@ -87,10 +88,8 @@ class MotionPlanner:
         motion, bound = self._bounded(motion, interventions)
         trajectory, share = self._first_that_passes(arm, motion, bound.share)
         self._report_check(bound.share, share, interventions)
-        position = arm.pose[:3, 3]
-        path.advance(
-            share * reachable, span, now + self._period, np.minimum(self._low, position), np.maximum(self._high, position)
-        )
+        low, high = np.minimum(self._low, arm.pose[:3, 3]), np.maximum(self._high, arm.pose[:3, 3])
+        path.advance(share * reachable, span, now + self._period, low, high)
         return PlannedMotion(trajectory, lag_share * share if asked.any() else 0.0, tuple(interventions))
 
     def _bounded(self, motion: Motion, interventions: list[Intervention]) -> tuple[Motion, Bound]:

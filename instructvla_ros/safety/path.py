@@ -5,7 +5,7 @@
 import numpy as np
 
 from instructvla_ros.robot.action_chunk import ActionChunk
-from instructvla_ros.robot.poses import pose_error, rotation_from_vector
+from instructvla_ros.robot.poses import length, pose_error, rotation_from_vector
 
 # Rate at which the joints close in on the commanded pose [1/s]: an offset shrinks to a twentieth within the 0.2 s that
 # the end of a chunk leaves, and accelerations stay far below what the tests' arms are allowed.
@@ -108,7 +108,7 @@ class CommandedPath:
         shares = []
         for part, limit in zip((slice(0, 3), slice(3, 6)), self._lag_limits, strict=True):
             away = float(asked[part] @ lag[part]) > 0.0
-            share = 2.0 - 2.0 * float(np.linalg.norm(lag[part])) / limit if away else 1.0
+            share = 2.0 - 2.0 * length(lag[part]) / limit if away else 1.0
             shares.append(min(max(share, 0.0), 1.0))
         return min(shares), int(shares[1] < shares[0])
 
@@ -116,8 +116,8 @@ class CommandedPath:
         """Twist ``(6,)`` that closes the lag, within what the asked twist leaves of the speed limits."""
         twist = _CATCH_UP_RATE * lag
         for part, limit in zip((slice(0, 3), slice(3, 6)), self._speed_limits, strict=True):
-            budget = max(limit - float(np.linalg.norm(asked[part])), _CATCH_UP_SHARE * limit)
-            speed = float(np.linalg.norm(twist[part]))
+            budget = max(limit - length(asked[part]), _CATCH_UP_SHARE * limit)
+            speed = length(twist[part])
             if speed > budget:
                 twist[part] *= budget / speed
         return twist

@@ -5,6 +5,7 @@
 import numpy as np
 
 from instructvla_ros.robot.kinematics import KinematicChain
+from instructvla_ros.robot.poses import length
 from instructvla_ros.robot.trajectory import JointTrajectory
 from instructvla_ros.safety.limits import SafetyLimits
 from instructvla_ros.safety.motion import ArmNow
@@ -73,7 +74,7 @@ class TrajectoryCheck:
     def _gripper_passes(self, positions: np.ndarray, velocities: np.ndarray, arm: ArmNow) -> bool:
         reached, jacobian = self._chain.forward_and_jacobian(positions[1])
         tip = jacobian @ velocities[1]
-        if np.linalg.norm(tip[:3]) > self._translation_speed or np.linalg.norm(tip[3:]) > self._rotation_speed:
+        if length(tip[:3]) > self._translation_speed or length(tip[3:]) > self._rotation_speed:
             return False
         # The first segment is a parabola in joint space, bent by a quarter of the change of velocity over its time.
         bent = 8.0 * self._bend * 0.125 * arm.period * float(np.abs(velocities[1] - velocities[0]).sum())
@@ -90,7 +91,4 @@ class TrajectoryCheck:
 
     def _point_passes(self, point: np.ndarray, displacement: np.ndarray, bent: float) -> bool:
         off = self._bend * float(np.abs(displacement).sum()) ** 2 + bent
-        # At rest outside, the bounds leave no room to keep off; the tolerance of being outside covers the bend there.
-        low = np.where(self._low < self._box_lower, self._low, self._low + off)
-        high = np.where(self._high > self._box_upper, self._high, self._high - off)
-        return bool((point >= low).all() and (point <= high).all())
+        return bool((point >= self._low + off).all() and (point <= self._high - off).all())

@@ -179,7 +179,8 @@ class Rig:
         self._watch_opening(command, elapsed)
 
     def _watch_joints(self, trajectory: JointTrajectory) -> None:
-        assert (np.abs(trajectory.velocities) <= np.minimum(self._velocities, self.filter.joint_speed_caps) + 1e-9).all()
+        caps = np.minimum(self._velocities, self.filter.joint_speed_caps)
+        assert (np.abs(trajectory.velocities) <= caps + 1e-9).all(), "a joint is too fast"
         start = trajectory.positions[0]
         for time in np.linspace(0.0, trajectory.duration, SAMPLES):
             positions, _ = trajectory.sample(float(time))

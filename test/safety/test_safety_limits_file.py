@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from instructvla_ros.robot.kinematics import KinematicChain
 from instructvla_ros.safety import JointLimit, LimitsError, SafetyFilter, SafetyLimits
 
 FOLDER = Path(__file__).resolve().parents[2] / "config" / "limits"
@@ -32,6 +33,15 @@ def test_every_number_of_the_shipped_limits_says_where_it_comes_from(name):
             assert "# [" in line or "# chosen" in line, line
 
 
+def test_the_limits_of_the_simulated_arm_fit_the_simulated_arm():
+    arm_model = pytest.importorskip("instructvla_ros.sim.arm_model", reason="the simulated arm cannot be imported")
+    chain = KinematicChain.from_urdf(arm_model.urdf(), "base_link", "gripper_link")
+    limits = SafetyLimits.load("sim")
+    limits.check_against(chain)
+    home = chain.forward(np.array(arm_model.HOME))[:3, 3]
+    assert (home > limits.workspace.lower).all() and (home < limits.workspace.upper).all()
+
+
 def test_unknown_robots_are_named_with_those_that_are_known():
     with pytest.raises(LimitsError, match="'panda'.*sim"):
         SafetyLimits.load("panda")
@@ -45,7 +55,7 @@ def test_a_missing_file_is_named(tmp_path):
 @pytest.mark.parametrize(
     ("old", "new", "complaint"),
     [
-        ("translation_speed:", "translation_sped:", r"line \d+: unknown key translation_sped; known: .*translation_speed"),
+        ("translation_speed:", "translation_sped:", r"line \d+: unknown key translation_sped; known: .*_speed"),
         (r"horizon: [^\n]*", "", "missing: horizon"),
         (r"horizon: [^\n]*", "horizon: 0.2\nhorizon: 0.3", r"line \d+: key horizon is given twice"),
         (r"horizon: [^\n]*", "horizon: fast", "horizon: must be a number, got 'fast'"),
@@ -88,7 +98,7 @@ def test_a_file_of_something_else_is_refused(tmp_path, content):
         SafetyLimits.load(path)
 
 
-@pytest.mark.parametrize("item", [item.name for item in fields(SafetyLimits) if item.name not in ("joints", "workspace")])
+@pytest.mark.parametrize("item", sorted({item.name for item in fields(SafetyLimits)} - {"joints", "workspace"}))
 def test_no_limit_may_be_infinite(limits, item):
     with pytest.raises(LimitsError, match=item if not item.startswith("period") else "period"):
         replace(limits, **{item: np.inf})

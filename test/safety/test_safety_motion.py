@@ -91,10 +91,22 @@ def test_when_chunks_stop_coming_the_arm_finishes_the_last_and_rests(rig):
 def test_uneven_ticks_change_neither_path_nor_speed(rig):
     start, random = rig.point, np.random.default_rng(0)
     end = rig.now + 0.8
-    rig.step([rig.chunk((0.02, 0.01, 0.0))], elapsed=0.0)
-    while rig.now < end + 0.5:
-        rig.step(elapsed=float(random.uniform(0.005, 0.015)))
-    np.testing.assert_allclose(rig.point - start, [0.08, 0.04, 0.0], atol=2e-3)
+    while rig.now < end:
+        # A new chunk every few ticks, as from a policy that overlaps its chunks: no moment may be counted twice.
+        chunks = [rig.chunk((0.02, 0.01, 0.0), steps=1)] if random.uniform() < 0.4 else []
+        rig.step(chunks, elapsed=float(random.uniform(0.002, 0.018)))
+    stopped_asking = rig.now
+    rig.run(0.6)
+    asked = 0.8 + (stopped_asking - end) + 0.2  # the last chunk is followed to its end
+    np.testing.assert_allclose(rig.point - start, [0.1 * asked, 0.05 * asked, 0.0], atol=4e-3)
+
+
+def test_no_moment_is_counted_twice_when_ticks_and_chunks_come_early(rig):
+    start = rig.point
+    for _ in range(160):
+        rig.step([rig.chunk((0.02, 0.0, 0.0), steps=1)], elapsed=0.005)
+    rig.run(0.6)
+    np.testing.assert_allclose(rig.point - start, [0.1, 0.0, 0.0], atol=3e-3)
 
 
 def test_a_filter_that_freezes_leaves_the_arm_at_rest_within_the_horizon(rig):

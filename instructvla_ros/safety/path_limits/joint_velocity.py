@@ -39,5 +39,5 @@ class JointVelocityLimit(PathLimit):
         worst = int(np.argmax(use))
         if use[worst] <= 1.0:
             return FREE
-        share = 1.0 / float(use[worst])
-        return Bound(share, self._names[worst], abs(float(motion.rates[worst])), float(self._caps[worst]), self._units[worst])
+        asked, allowed = abs(float(motion.rates[worst])), float(self._caps[worst])
+        return Bound(allowed / asked, self._names[worst], asked, allowed, self._units[worst])

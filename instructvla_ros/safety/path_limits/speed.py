@@ -5,6 +5,7 @@
 import numpy as np
 
 from instructvla_ros.robot.kinematics import KinematicChain
+from instructvla_ros.robot.poses import length
 from instructvla_ros.safety.limits import SafetyLimits
 from instructvla_ros.safety.motion import FREE, Bound, Motion, PathLimit
 
@@ -40,5 +41,5 @@ class RotationSpeedLimit(PathLimit):
 
 def _speed_bound(asked: np.ndarray, made: np.ndarray, highest: float, unit: str) -> Bound:
     # Near singularities and with joints taken out, the motion made is not the one asked for, and may be the faster one.
-    speed = max(float(np.linalg.norm(asked)), float(np.linalg.norm(made)))
+    speed = max(length(asked), length(made))
     return FREE if speed <= highest else Bound(highest / speed, "", speed, highest, unit)
