@@ -7,6 +7,12 @@
 # Everything else (cmake, ninja, ROS 2, torch, ...) comes into a virtual environment.
 python="${PYTHON:-python3}"
 
+if command -v "$python" >/dev/null &&
+    ! "$python" -c 'import sys; sys.exit(not (3, 10) <= sys.version_info < (3, 14))'; then
+    echo "$python is $("$python" -V), but Python 3.10 to 3.13 is needed; name another one: make PYTHON=python3.12" >&2
+    exit 1
+fi
+
 missing_packages() {
     if ! command -v "$python" >/dev/null; then
         echo python3 python3-venv python3-dev
@@ -47,9 +53,5 @@ if [ -n "$packages" ]; then
 fi
 if [ -n "$packages" ]; then
     echo "missing system packages; install them and run make again: sudo apt-get install $packages" >&2
-    exit 1
-fi
-if ! "$python" -c 'import sys; sys.exit(not (3, 10) <= sys.version_info < (3, 14))'; then
-    echo "$python is $("$python" -V), but Python 3.10 to 3.13 is needed; name another one: make PYTHON=python3.12" >&2
     exit 1
 fi
