@@ -13,6 +13,11 @@ import numpy as np
 MOVED_VISIBLY = 0.02
 """The gripper counts as having moved once its path is this long [m]: well above sensor noise and settling."""
 
+HEADING = "  time | chunks | frame age | the model says               | filter                                     | gripper x y z [m]"
+"""Names the columns of :meth:`DemoReport.line`."""
+
+_USUAL = "gripper_speed"  # acts whenever the gripper opens or closes: shown only where nothing else happened
+
 
 @dataclass
 class DemoReport:
@@ -28,7 +33,7 @@ class DemoReport:
         gripper: newest gripper position ``(3,)`` in the base frame [m].
         distance: length of the gripper's path so far [m].
         state: newest state of the safety filter.
-        intervention_note: newest intervention, in words.
+        intervention: newest intervention since the last line, in short.
         frame_age: age of the observation behind the newest chunk when the chunk arrived [s].
     """
 
@@ -41,7 +46,7 @@ class DemoReport:
     gripper: np.ndarray | None = None
     distance: float = 0.0
     state: str = "no safety status yet"
-    intervention_note: str = ""
+    intervention: str = ""
     frame_age: float = math.nan
     _chunks_at_last_line: int = 0
 
@@ -60,6 +65,20 @@ class DemoReport:
             self.distance += step
             self.gripper = position
 
+    def add_intervention(self, limit: str, asked: float, allowed: float, unit: str) -> None:
+        """Count a limit that acted, and keep it for the next line.
+
+        Args:
+            limit: name of the limit.
+            asked: value asked for, in ``unit``; NaN where a number makes no sense.
+            allowed: value allowed instead; NaN likewise.
+            unit: of both; may be empty.
+        """
+        self.interventions[limit] += 1
+        if limit != _USUAL or not self.intervention:
+            numbers = "" if math.isnan(asked) or math.isnan(allowed) else f" {asked:.2g} -> {allowed:.2g} {unit}".rstrip()
+            self.intervention = limit + numbers
+
     def line(self, elapsed: float, since_last: float) -> str:
         """One line for people: rate, age, words, filter and gripper.
 
@@ -69,15 +88,12 @@ class DemoReport:
         """
         rate = (self.chunks - self._chunks_at_last_line) / since_last if since_last > 0 else math.nan
         self._chunks_at_last_line = self.chunks
-        words = " ".join(self.reasoning.split())
-        words = f'"{words[:36]}{"..." if len(words) > 36 else ""}"' if words else "(silent)"
-        where = "unknown" if self.gripper is None else "x {:.2f} y {:.2f} z {:.2f} m".format(*self.gripper)
-        acted = self.intervention_note or "nothing changed"
-        self.intervention_note = ""
-        return (
-            f"{elapsed:4.0f} s | {rate:4.1f} Hz, frame {self.frame_age * 1000:3.0f} ms old | says {words} | "
-            f"filter {self.state}: {acted} | gripper {where}"
-        )
+        words = " ".join(self.reasoning.split()) or "(nothing)"
+        words = words if len(words) <= 28 else f"{words[:25]}..."
+        where = "unknown" if self.gripper is None else "{:5.2f} {:5.2f} {:5.2f}".format(*self.gripper)
+        acted = f"{self.state}: {self.intervention or 'nothing changed'}"
+        self.intervention = ""
+        return f"{elapsed:4.0f} s | {rate:3.1f} Hz | {self.frame_age * 1000:6.0f} ms | {words:28} | {acted:42} | {where}"
 
     def missing(self) -> list[str]:
         """What did not flow, in words; empty after a demo that worked."""

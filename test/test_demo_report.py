@@ -5,7 +5,7 @@
 import numpy as np
 import pytest
 
-from instructvla_ros.demo_report import DemoReport
+from instructvla_ros.demo_report import HEADING, DemoReport
 
 
 @pytest.fixture
@@ -63,8 +63,21 @@ def test_the_line_shows_rate_words_filter_and_gripper(report: DemoReport) -> Non
     report.reasoning = "the cube\nis on the left"
     report.frame_age = 0.12
     report.state = "moving"
-    report.intervention_note = "slowed to 0.25 m/s"
+    report.add_intervention("translation_speed", 0.31, 0.25, "m/s")
     line = report.line(3.0, 4.0)
-    for part in ("5.0 Hz", "120 ms old", "the cube is on the left", "moving: slowed to 0.25 m/s", "x 0.25"):
+    for part in ("5.0 Hz", "120 ms", "the cube is on the left", "moving: translation_speed 0.31 -> 0.25 m/s", " 0.25 "):
         assert part in line
     assert "nothing changed" in report.line(4.0, 1.0)
+
+
+def test_the_line_stands_under_its_heading(report: DemoReport) -> None:
+    report.frame_age = 0.12
+    bars = [[i for i, letter in enumerate(text) if letter == "|"] for text in (HEADING, report.line(3.0, 4.0))]
+    assert bars[0] == bars[1]
+
+
+def test_a_moving_gripper_does_not_hide_a_limit_that_matters(report: DemoReport) -> None:
+    report.add_intervention("workspace", 0.5, 0.45, "m")
+    report.add_intervention("gripper_speed", 0.0, 0.5, "")
+    assert "workspace" in report.line(1.0, 1.0)
+    assert report.interventions == {"workspace": 1, "gripper_speed": 1}

@@ -8,24 +8,22 @@ images, joint states, chunks and commands flowed and the gripper moved.
 
 from __future__ import annotations
 
-import signal
 import sys
 import time
 
 import numpy as np
-import rclpy
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
-from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
 from sensor_msgs.msg import Image
 from sensor_msgs.msg import JointState as JointStateMessage
 from std_msgs.msg import String
 from trajectory_msgs.msg import JointTrajectory
 
-from instructvla_ros.demo_report import DemoReport
+from instructvla_ros.demo_report import HEADING, DemoReport
 from instructvla_ros.msg import ActionChunk, Reasoning, SafetyStatus
 from instructvla_ros.nodes import messages, qos
 from instructvla_ros.nodes.parameters import DEMO_MONITOR_NODE, declare
+from instructvla_ros.nodes.running import run_node
 from instructvla_ros.policy.profile import RobotProfile
 from instructvla_ros.robot.joint_state import JointStateError
 from instructvla_ros.robot.kinematics import KinematicChain
@@ -41,9 +39,11 @@ class DemoMonitorNode(Node):
         self.parameters = declare(self, DEMO_MONITOR_NODE)
         self.report = DemoReport()
         self.first_chunk: float | None = None
+        self.exit_code: int | None = None
         self._profile = RobotProfile.load(self.parameters.robot)
         self._chain: KinematicChain | None = None
         self._trouble = ""
+        self._lines = 0
         self._last_line = time.monotonic()
         self._started = time.monotonic()
 
@@ -61,21 +61,30 @@ class DemoMonitorNode(Node):
         print(f'instruction: "{self.parameters.instruction}"', flush=True)
         self._instruction.publish(String(data=self.parameters.instruction))
         self.create_timer(1.0, self._show_line)
+        self.create_timer(0.1, self._end_when_due)
 
     @property
     def elapsed(self) -> float:
         """Time since the first chunk [s]; 0 before it."""
         return 0.0 if self.first_chunk is None else time.monotonic() - self.first_chunk
 
-    @property
-    def finished(self) -> bool:
-        """Whether the demo has run its time, waits too long for its first chunk, or a node cannot start."""
-        if self.first_chunk is None:
-            if self._trouble:
-                print(self._trouble, flush=True)
-                return True
-            return time.monotonic() - self._started > self.parameters.startup_timeout
-        return 0.0 < self.parameters.duration <= self.elapsed
+    def destroy_node(self) -> None:
+        """Close with the summary, however the demo ended."""
+        print(self.report.summary(self.elapsed), flush=True)
+        self.exit_code = 1 if self.report.missing() else 0
+        super().destroy_node()
+
+    def _end_when_due(self) -> None:
+        """End when the demo has run its time, waits too long for its first chunk, or a node cannot start."""
+        if self.first_chunk is not None:
+            due = 0.0 < self.parameters.duration <= self.elapsed
+        elif self._trouble:
+            print(self._trouble, flush=True)
+            due = True
+        else:
+            due = time.monotonic() - self._started > self.parameters.startup_timeout
+        if due:
+            self.exit_code = 1 if self.report.missing() else 0
 
     def _on_image(self, _: bytes) -> None:
         self.report.images += 1
@@ -115,36 +124,25 @@ class DemoMonitorNode(Node):
     def _on_status(self, message: SafetyStatus) -> None:
         self.report.state = SafetyState(message.state).name.lower()
         for intervention in message.interventions:
-            self.report.interventions[intervention.limit] += 1
-            self.report.intervention_note = intervention.message
+            self.report.add_intervention(
+                intervention.limit, intervention.asked, intervention.allowed, intervention.unit
+            )
 
     def _show_line(self) -> None:
         now = time.monotonic()
         if self.first_chunk is None:
             print(f"{now - self._started:4.0f} s | waiting for the first action chunk", flush=True)
             return
+        if self._lines % 20 == 0:
+            print(HEADING, flush=True)
+        self._lines += 1
         print(self.report.line(self.elapsed, now - self._last_line), flush=True)
         self._last_line = now
 
 
 def main() -> int:
     """Watch a demo until its time is over or Ctrl-C; exit code 0 if everything flowed, 1 if not."""
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    rclpy.init(signal_handler_options=rclpy.signals.SignalHandlerOptions.NO)
-    monitor = DemoMonitorNode()
-    executor = SingleThreadedExecutor()
-    executor.add_node(monitor)
-    try:
-        while not monitor.finished:
-            executor.spin_once(timeout_sec=0.2)
-    except (KeyboardInterrupt, ExternalShutdownException):
-        pass
-    print(monitor.report.summary(monitor.elapsed), flush=True)
-    failed = bool(monitor.report.missing())
-    monitor.destroy_node()
-    rclpy.try_shutdown()
-    return 1 if failed else 0
+    return run_node(DemoMonitorNode)
 
 
 if __name__ == "__main__":
