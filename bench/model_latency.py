@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """How long the network takes on this machine: encoding a frame, each token of reasoning, one action chunk.
 
-python bench/model_latency.py RUN_DIR [--device cuda] [--dtype bfloat16] [--count 50]
+From the repository's root: `PYTHONPATH=. python bench/model_latency.py RUN_DIR [--device cuda] [--dtype bfloat16]`.
 """
 
 import argparse
