@@ -48,19 +48,25 @@ class NodeProcess:
         return f"{PACKAGE}.nodes.{self.executable}"
 
     def command(self, python: str = sys.executable) -> list[str]:
-        """The command line that runs this node without launch.
-
-        Parameter values are YAML on a ROS command line, so text is quoted: `123`, `yes` and an empty text stay text.
-        JSON's double quotes are YAML's; only its surrogate pairs are not, hence no ASCII escapes.
-        """
+        """The command line that runs this node without launch."""
         command = [python, "-m", self.module, "--ros-args", "-r", f"__node:={self.name}"]
         if self.namespace:
             command += ["-r", f"__ns:=/{self.namespace.strip('/')}"]
         for old, new in self.remappings:
             command += ["-r", f"{old}:={new}"]
         for name, value in self.parameters.items():
-            command += ["-p", f"{name}:={json.dumps(value, ensure_ascii=False)}"]
+            command += ["-p", f"{name}:={yaml_value(value)}"]
         return command
+
+
+def yaml_value(value: Value) -> str:
+    """A parameter value as YAML, which is what a ROS command line takes.
+
+    Text is quoted, so that `123`, `yes` and an empty text stay text. JSON's double quotes are YAML's, but YAML has no
+    surrogate pairs and wants every character escaped that cannot be printed.
+    """
+    quoted = json.dumps(value, ensure_ascii=False)
+    return "".join(character if character.isprintable() else f"\\U{ord(character):08x}" for character in quoted)
 
 
 def bringup_processes(

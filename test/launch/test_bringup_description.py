@@ -1,0 +1,140 @@
+# Copyright 2026 The instructvla_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""The description of the running system that launch files and process starter share."""
+
+import ast
+import inspect
+from pathlib import Path
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from instructvla_ros.bringup import (
+    NodeProcess,
+    bringup_processes,
+    demo_processes,
+    installed_folder,
+    network_environment,
+)
+from instructvla_ros.nodes.parameters import NODES
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def declared_arguments(launch_file: str) -> set[str]:
+    tree = ast.parse((ROOT / "launch" / launch_file).read_text(encoding="utf-8"))
+    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)]
+    names = [call.args[0] for call in calls if call.func.id == "DeclareLaunchArgument"]  # type: ignore[attr-defined]
+    return {name.value for name in names if isinstance(name, ast.Constant)}
+
+
+def executables(processes: list[NodeProcess]) -> list[str]:
+    return [process.executable for process in processes]
+
+
+def test_the_simulated_robot_brings_its_arm_and_a_real_one_does_not() -> None:
+    assert executables(bringup_processes("sim", "run")) == ["sim_arm_node", "safety_filter_node", "policy_node"]
+    assert executables(bringup_processes("widowx", "run")) == ["safety_filter_node", "policy_node"]
+    assert "sim_arm_node" in executables(bringup_processes("/my/sim_like.yaml", "run", simulate=True))
+    assert "sim_arm_node" not in executables(bringup_processes("sim", "run", simulate=False))
+
+
+def test_the_demo_is_the_simulated_system_and_last_the_monitor() -> None:
+    processes = demo_processes("run", "lift the cube", 12.0)
+    assert processes[:-1] == bringup_processes("sim", "run")
+    assert processes[-1].executable == "demo_monitor_node"
+    assert processes[-1].parameters["instruction"] == "lift the cube"
+    assert processes[-1].parameters["duration"] == 12.0
+
+
+@pytest.mark.parametrize(
+    "process",
+    [*bringup_processes("sim", "run", namespace="left"), *demo_processes("run", "lift", 3, namespace="left", note="n")],
+    ids=lambda process: process.executable,
+)
+def test_every_parameter_is_one_that_its_node_declares_with_the_same_type(process: NodeProcess) -> None:
+    declared = {parameter.name: parameter for parameter in NODES[process.executable]}
+    for name, value in process.parameters.items():
+        assert type(value) is type(declared[name].default)
+        declared[name].check(value)
+    assert process.namespace == "left"
+
+
+def test_safety_filter_and_policy_serve_the_same_robot() -> None:
+    processes = bringup_processes("widowx", "run")
+    assert {process.parameters["robot"] for process in processes} == {"widowx"}
+
+
+def test_simulated_time_reaches_every_node() -> None:
+    assert all(process.parameters["use_sim_time"] for process in bringup_processes("sim", "run", use_sim_time=True))
+
+
+@pytest.mark.parametrize("launch_file", ["bringup.launch.py", "demo.launch.py"])
+def test_launch_files_offer_every_choice_of_the_description(launch_file: str) -> None:
+    function = {"bringup.launch.py": bringup_processes, "demo.launch.py": demo_processes}[launch_file]
+    renamed = {"simulate": "sim", "duration": "seconds"}
+    choices = {renamed.get(name, name) for name in inspect.signature(function).parameters} - {"note"}
+    assert declared_arguments(launch_file) == choices
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"])))
+def test_any_text_survives_a_ros_command_line_as_text(text: str) -> None:
+    command = NodeProcess("some_node", "some_node", parameters={"instruction": text}).command("python")
+    name, value = command[-1].split(":=", 1)
+    assert name == "instruction"
+    assert yaml.safe_load(value) == text
+
+
+def test_parameters_reach_a_real_node_with_their_types() -> None:
+    rclpy = pytest.importorskip("rclpy", reason="rclpy is not importable: run by make test")
+    parameters = {
+        "text": 'pick: up "the"\n{red} cube \\ #1 \x7f\u2028 \U0001f600',
+        "number_like": "123",
+        "truth_like": "yes",
+        "empty": "",
+        "rate": 30.0,
+        "small": 1e-7,
+        "count": 3,
+        "on": True,
+    }
+    process = NodeProcess("some_node", "renamed", "left", parameters, (("image", "camera/image"),))
+    arguments = process.command()[3:]
+    context = rclpy.Context()
+    rclpy.init(args=arguments, context=context)
+    node = rclpy.create_node("before", context=context, automatically_declare_parameters_from_overrides=True)
+    try:
+        assert node.get_fully_qualified_name() == "/left/renamed"
+        assert node.resolve_topic_name("image") == "/left/camera/image"
+        received = {name: node.get_parameter(name).value for name in parameters}
+        assert received == parameters
+        assert {name: type(value) for name, value in received.items()} == {n: type(v) for n, v in parameters.items()}
+    finally:
+        node.destroy_node()
+        rclpy.shutdown(context=context)
+
+
+def test_images_go_through_shared_memory_unless_the_user_has_a_profile() -> None:
+    added = network_environment({}, localhost=False)
+    assert set(added) == {"FASTRTPS_DEFAULT_PROFILES_FILE"}
+    assert Path(added["FASTRTPS_DEFAULT_PROFILES_FILE"]).is_file()
+    assert network_environment({"FASTRTPS_DEFAULT_PROFILES_FILE": "/mine.xml"}, localhost=False) == {}
+    assert network_environment({"FASTDDS_DEFAULT_PROFILES_FILE": "/mine.xml"}, localhost=False) == {}
+
+
+def test_localhost_is_a_default_and_no_more() -> None:
+    assert network_environment({}, localhost=True)["ROS_AUTOMATIC_DISCOVERY_RANGE"] == "LOCALHOST"
+    assert "ROS_AUTOMATIC_DISCOVERY_RANGE" not in network_environment({}, localhost=False)
+    assert "ROS_AUTOMATIC_DISCOVERY_RANGE" not in network_environment(
+        {"ROS_AUTOMATIC_DISCOVERY_RANGE": "SUBNET"}, localhost=True
+    )
+
+
+def test_data_that_is_nowhere_says_where_it_was_looked_for(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("AMENT_PREFIX_PATH", str(tmp_path))
+    with pytest.raises(FileNotFoundError, match="AMENT_PREFIX_PATH"):
+        installed_folder("no_such_folder")
+    installed = tmp_path / "share" / "instructvla_ros" / "no_such_folder"
+    installed.mkdir(parents=True)
+    assert installed_folder("no_such_folder") == installed
