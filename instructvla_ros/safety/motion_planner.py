@@ -23,7 +23,7 @@ _FREEZING = 0.1
 # How often directions may be taken out of one motion.
 _MOST_CLIPS = 4
 # Shares of the planned speed that are tried until the exact check passes.
-_TRIED_SHARES = (1.0, 0.9, 0.6, 0.25)
+_TRIED_SHARES = (1.0, 0.8, 0.4, 0.05)
 # A share this near to 1 is not worth a report.
 _AS_ASKED = 0.999
 

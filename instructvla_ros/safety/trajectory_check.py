@@ -76,9 +76,9 @@ class TrajectoryCheck:
         tip = jacobian @ velocities[1]
         if length(tip[:3]) > self._translation_speed or length(tip[3:]) > self._rotation_speed:
             return False
-        # The first segment is a parabola in joint space, bent by a quarter of the change of velocity over its time.
-        bent = 8.0 * self._bend * 0.125 * arm.period * float(np.abs(velocities[1] - velocities[0]).sum())
-        if not self._point_passes(reached[:3, 3], positions[1] - positions[0], bent):
+        displacement = positions[1] - positions[0]
+        bent = self._bent_by_acceleration(displacement, velocities[0], velocities[1], arm.period)
+        if not self._point_passes(reached[:3, 3], displacement, bent):
             return False
         braking = positions[-1] - positions[1]
         before = 0.0
@@ -88,6 +88,20 @@ class TrajectoryCheck:
                 return False
             before = share
         return True
+
+    def _bent_by_acceleration(
+        self, displacement: np.ndarray, start: np.ndarray, following: np.ndarray, period: float
+    ) -> float:
+        """How far the first segment, a parabola in joint space, may lead the gripper point off the straight line [m].
+
+        A parabola strays from its chord by an eighth of its change of velocity times its duration. The part along the
+        chord counts only if the motion turns round within the segment: else it is merely early or late.
+        """
+        change = following - start
+        squared = float(np.dot(displacement, displacement))
+        if squared > 0.0 and np.dot(start, displacement) >= 0.0 and np.dot(following, displacement) >= 0.0:
+            change = change - displacement * (float(np.dot(change, displacement)) / squared)
+        return self._bend * period * float(np.abs(change).sum())
 
     def _point_passes(self, point: np.ndarray, displacement: np.ndarray, bent: float) -> bool:
         off = self._bend * float(np.abs(displacement).sum()) ** 2 + bent

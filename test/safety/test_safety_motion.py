@@ -55,6 +55,36 @@ def test_a_path_into_a_wall_slides_along_it(rig):
     assert wall <= rig.point[2] < wall + 0.005
 
 
+@pytest.mark.parametrize("seed", range(12))
+def test_from_every_wall_and_corner_the_arm_can_go_back(rig, seed):
+    start, random = rig.point, np.random.default_rng(seed)
+    heading = random.normal(size=3)
+    for _ in range(8):
+        heading += 0.3 * random.normal(size=3)
+        rig.drive(0.2, 0.045 * _direction(heading))
+    away = float(np.linalg.norm(rig.point - start))
+    for _ in range(12):
+        rig.drive(0.2, 0.045 * _direction(start - rig.point))
+    assert float(np.linalg.norm(rig.point - start)) < max(0.3 * away, 0.03)
+
+
+@pytest.mark.parametrize("distance", [5e-5, -5e-5, -0.03])
+@pytest.mark.parametrize(("axis", "inward"), [(0, 1.0), (1, -1.0), (2, 1.0)])
+def test_an_arm_found_at_a_wall_or_beyond_it_can_leave_it_at_any_speed(make_rig, limits, chain, axis, inward, distance):
+    box = limits.workspace
+    target = chain.forward(np.array([0.2, -0.3, 0.3, 0.0, 1.2, 0.0]))
+    wall = (box.lower if inward > 0.0 else box.upper)[axis]
+    target[axis, 3] = wall + inward * distance
+    found = chain.inverse(target, np.array([0.2, -0.3, 0.3, 0.0, 1.2, 0.0]))
+    assert found.converged
+    rig = make_rig(start=found.positions)
+    rig.step()
+    step = np.zeros(3)
+    step[axis] = 0.05 * inward
+    rig.drive(0.6, step)
+    assert inward * (rig.point[axis] - wall) - distance > 0.05
+
+
 def test_leaving_a_wall_is_free(rig):
     rig.drive(1.5, (0.0, 0.0, -0.04))
     rig.run(1.2)
