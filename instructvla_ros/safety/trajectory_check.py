@@ -43,13 +43,14 @@ class TrajectoryCheck:
 
     def start_at(self, point: np.ndarray) -> None:
         """Takes the arm as it is found: where the gripper point ``(3,)`` [m] is outside, it may stay there."""
-        self._low = np.minimum(self._box_lower, point - self._outside_tolerance)
-        self._high = np.maximum(self._box_upper, point + self._outside_tolerance)
+        self._low = np.where(point < self._box_lower, point - self._outside_tolerance, self._box_lower)
+        self._high = np.where(point > self._box_upper, point + self._outside_tolerance, self._box_upper)
 
     def follow(self, point: np.ndarray) -> None:
-        """Draws the bounds in behind a gripper point ``(3,)`` [m] that moves inward from outside."""
-        self._low = np.minimum(self._box_lower, np.maximum(self._low, point - self._outside_tolerance))
-        self._high = np.maximum(self._box_upper, np.minimum(self._high, point + self._outside_tolerance))
+        """Draws the bounds in behind a gripper point ``(3,)`` [m] that moves inward from outside; once in, it stays."""
+        behind, before = point - self._outside_tolerance, point + self._outside_tolerance
+        self._low = np.where(point < self._box_lower, np.maximum(self._low, behind), self._box_lower)
+        self._high = np.where(point > self._box_upper, np.minimum(self._high, before), self._box_upper)
 
     def passes(self, trajectory: JointTrajectory, arm: ArmNow) -> bool:
         """Whether every instant of the trajectory is within joint ranges, workspace and gripper speed."""

@@ -195,9 +195,10 @@ class Rig:
         times = np.linspace(0.0, trajectory.duration, SAMPLES)
         poses = [self.chain.forward(trajectory.sample(float(time))[0]) for time in times]
         start = poses[0][:3, 3]
+        low = np.where(start < box.lower - 1e-9, start - 1.001e-3, box.lower - 1e-9)
+        high = np.where(start > box.upper + 1e-9, start + 1.001e-3, box.upper + 1e-9)
         for pose in poses:
-            assert (pose[:3, 3] >= np.minimum(box.lower - 1e-9, start - 1.001e-3)).all(), "outside the workspace"
-            assert (pose[:3, 3] <= np.maximum(box.upper + 1e-9, start + 1.001e-3)).all(), "outside the workspace"
+            assert (pose[:3, 3] >= low).all() and (pose[:3, 3] <= high).all(), "outside the workspace"
         span = float(times[1] - times[0])
         for pose, following in zip(poses, poses[1:], strict=False):
             speed = float(np.linalg.norm(following[:3, 3] - pose[:3, 3])) / span
