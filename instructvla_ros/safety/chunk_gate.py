@@ -1,6 +1,9 @@
 # Copyright 2026 The instructvla_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Which action chunks may be followed at all: nothing malformed, nothing stale, nothing twice."""
+"""Which action chunks may be followed at all: nothing malformed, nothing stale, nothing twice.
+
+A chunk without steps is well formed: it asks for rest.
+"""
 
 import math
 from dataclasses import dataclass
@@ -72,12 +75,12 @@ class ChunkGate:
             grippers = np.asarray(chunk.grippers, dtype=np.float64)
         except (TypeError, ValueError) as error:
             return _malformed("chunk_values", f"steps are not numbers: {error}")
-        steps = len(grippers) if grippers.ndim == 1 else 0
-        if not 1 <= steps <= limits.max_steps or {translations.shape, rotations.shape} != {(steps, 3)}:
+        steps = len(grippers) if grippers.ndim == 1 else -1
+        if not 0 <= steps <= limits.max_steps or {translations.shape, rotations.shape} != {(steps, 3)}:
             return _malformed(
                 "chunk_length",
                 f"translations {translations.shape}, rotations {rotations.shape} and grippers {grippers.shape} must "
-                f"agree and hold 1 to {limits.max_steps} steps",
+                f"agree and hold {limits.max_steps} steps at most",
                 float(steps),
                 float(limits.max_steps),
             )
@@ -92,6 +95,8 @@ class ChunkGate:
                 allowed,
                 "s",
             )
+        if steps == 0:
+            return None
         for name, steps_of, allowed, unit in (
             ("max_step_translation", translations, limits.max_step_translation, "m"),
             ("max_step_rotation", rotations, limits.max_step_rotation, "rad"),
@@ -126,7 +131,7 @@ class ChunkGate:
         if age > self._limits.chunk_age:
             return _untimely("chunk_age", f"its observation is {age:.3f} s old", age, self._limits.chunk_age, "s")
         covered = len(chunk) * chunk.period
-        if age >= covered:
+        if len(chunk) and age >= covered:
             return _untimely(
                 "chunk_passed", f"all its steps have passed: it covers {covered:.3f} s and came after {age:.3f} s",
                 age, covered, "s",

@@ -235,11 +235,14 @@ class SafetyFilter:
             if refusal.malformed:
                 self._let_run_out(refusal.intervention.message)
             return
+        self._followed = (int(chunk.epoch), int(chunk.sequence))
+        if len(chunk) == 0:
+            self._let_run_out("the policy asks for rest")
+            return
         start = None if self._path.chunk is not None else arm.pose
         if chunk.delta_reference == DeltaReference.MEASURED:
             start = self._chain.forward(self._measurement.positions)
         self._path.take(chunk, start, now)
-        self._followed = (int(chunk.epoch), int(chunk.sequence))
 
     def _follow(
         self, now: float, arm: ArmNow, joint_state: JointState | None, interventions: list[Intervention]

@@ -28,10 +28,7 @@ MALFORMED = {
     "period NaN": (lambda c: replace(c, period=math.nan), "chunk_values"),
     "delta reference unknown": (lambda c: replace(c, delta_reference=7), "chunk_values"),
     "words for numbers": (lambda c: replace(c, grippers=np.array(["open"] * 4)), "chunk_values"),
-    "no steps": (
-        lambda c: replace(c, translations=np.zeros((0, 3)), rotations=np.zeros((0, 3)), grippers=np.zeros(0)),
-        "chunk_length",
-    ),
+    "steps without grippers": (lambda c: replace(c, grippers=np.zeros(0)), "chunk_length"),
     "too many steps": (
         lambda c: replace(c, translations=np.zeros((65, 3)), rotations=np.zeros((65, 3)), grippers=np.zeros(65)),
         "chunk_length",
@@ -94,6 +91,23 @@ def test_a_refused_chunk_leaves_its_number_free_for_a_good_one(rig):
     chunk = rig.chunk(EAST)
     rig.step([replace(chunk, frame="nowhere")])
     assert rig.step([chunk]).state is SafetyState.MOVING
+
+
+def _without_steps(chunk):
+    return replace(chunk, translations=np.zeros((0, 3)), rotations=np.zeros((0, 3)), grippers=np.zeros(0))
+
+
+def test_a_chunk_without_steps_asks_for_rest_and_voids_what_came_before(rig):
+    rig.drive(0.4, EAST, epoch=1)
+    late = rig.chunk(EAST, epoch=1)
+    report = rig.step([_without_steps(rig.chunk(EAST, epoch=2))])
+    assert not report.interventions and report.epoch == 2
+    start = rig.point
+    assert rig.run(0.25).state is SafetyState.HOLDING
+    assert np.linalg.norm(rig.point - start) < 0.03
+    rig.step([late])
+    assert rig.limits_reported == {"chunk_sequence"}
+    assert rig.step([rig.chunk(EAST, epoch=2)]).state is SafetyState.MOVING
 
 
 def test_a_newer_chunk_replaces_the_older_one_at_once(rig):
