@@ -178,7 +178,8 @@ class Environment:
         if not index:
             return  # the default index serves this machine; the requirement files name torch as well
         try:
-            self.pip("install", "--no-deps", "--index-url", index, requirement)
+            # a blocked index is to be noticed in seconds, so that the default one gets its turn
+            self.pip("install", "--no-deps", "--retries", "1", "--timeout", "15", "--index-url", index, requirement)
         except SetupError:
             if os.environ.get("TORCH_INDEX"):
                 raise
