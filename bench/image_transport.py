@@ -4,7 +4,7 @@
 
     python bench/image_transport.py [--count 200] [--rate 30] [--width 640] [--height 480]
 
-A publisher and a subscriber process exchange rgb8 images under each setting, alternating, so that a busy machine disturbs
+A publisher and a subscriber process exchange rgb8 images under each setting in turn, so that a busy machine disturbs
 both alike. The age is taken when the subscriber's callback starts, from the stamp set just before publishing.
 """
 
@@ -112,13 +112,17 @@ def main() -> None:
     for index in range(runs):
         for profile in (False, True):
             ages[profile] += run(arguments, profile, domain=60 + 2 * index + profile)
-    print(f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores; {arguments.width}x{arguments.height} rgb8 "
-          f"at {arguments.rate:g} Hz, best effort, {WARM_UP} warm-up, {runs} x {arguments.count} images")
+    print(
+        f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores; {arguments.width}x{arguments.height} "
+        f"rgb8 at {arguments.rate:g} Hz, best effort, {WARM_UP} warm-up, {runs} x {arguments.count} images"
+    )
     print("| transport | arrived | p50 [ms] | p95 [ms] | p99 [ms] |")
     print("|---|---|---|---|---|")
     for profile, name in ((False, "Fast DDS default"), (True, "shared-memory profile")):
         taken = np.array(ages[profile]) * 1000
-        figures = " | ".join(f"{value:.1f}" for value in np.percentile(taken, (50, 95, 99))) if len(taken) else "- | - | -"
+        figures = "- | - | -"
+        if len(taken):
+            figures = " | ".join(f"{value:.1f}" for value in np.percentile(taken, (50, 95, 99)))
         print(f"| {name} | {len(taken)} of {runs * arguments.count} | {figures} |")
 
 

@@ -17,9 +17,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from instructvla_ros.shared_files import PACKAGE, shared_folder
+
 Value = bool | int | float | str
 
-PACKAGE = "instructvla_ros"
 SIMULATED_ROBOT = "sim"
 UNTRAINED_NOTE = "The model is a tiny untrained one: it shows that the chain runs, its words and motions mean nothing."
 
@@ -155,25 +156,6 @@ def demo_processes(
     return [*system, NodeProcess("demo_monitor_node", "demo_monitor_node", namespace, parameters)]
 
 
-def installed_folder(name: str) -> Path:
-    """A folder of the package's data (config, launch), in a checkout or installed.
-
-    Raises:
-        FileNotFoundError: it is in neither place.
-    """
-    beside_source = Path(__file__).resolve().parents[1] / name
-    if beside_source.is_dir():
-        return beside_source
-    for prefix in os.environ.get("AMENT_PREFIX_PATH", "").split(os.pathsep):
-        installed = Path(prefix, "share", PACKAGE, name)
-        if prefix and installed.is_dir():
-            return installed
-    raise FileNotFoundError(
-        f"{name}/ is neither in {beside_source.parent} nor in share/{PACKAGE}/ of a prefix in AMENT_PREFIX_PATH; "
-        "source the install/setup.bash of the workspace"
-    )
-
-
 def network_environment(environment: Mapping[str, str], *, localhost: bool) -> dict[str, str]:
     """Variables to add so that images go through shared memory; what the user has set is left alone.
 
@@ -183,7 +165,7 @@ def network_environment(environment: Mapping[str, str], *, localhost: bool) -> d
     """
     added = {}
     if not environment.get("FASTRTPS_DEFAULT_PROFILES_FILE") and not environment.get("FASTDDS_DEFAULT_PROFILES_FILE"):
-        added["FASTRTPS_DEFAULT_PROFILES_FILE"] = str(installed_folder("config") / "fastdds" / "shared_memory.xml")
+        added["FASTRTPS_DEFAULT_PROFILES_FILE"] = str(shared_folder("config/fastdds") / "shared_memory.xml")
     if localhost and not environment.get("ROS_AUTOMATIC_DISCOVERY_RANGE"):
         added["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
     return added

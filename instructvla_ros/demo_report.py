@@ -13,7 +13,7 @@ import numpy as np
 MOVED_VISIBLY = 0.02
 """The gripper counts as having moved once its path is this long [m]: well above sensor noise and settling."""
 
-HEADING = "  time | chunks | frame age | the model says               | filter                                     | gripper x y z [m]"
+HEADING = f"  time | chunks | frame age | {'the model says':28} | {'filter':42} | gripper x y z [m]"
 """Names the columns of :meth:`DemoReport.line`."""
 
 _USUAL = "gripper_speed"  # acts whenever the gripper opens or closes: shown only where nothing else happened
@@ -76,8 +76,9 @@ class DemoReport:
         """
         self.interventions[limit] += 1
         if limit != _USUAL or not self.intervention:
-            numbers = "" if math.isnan(asked) or math.isnan(allowed) else f" {asked:.2g} -> {allowed:.2g} {unit}".rstrip()
-            self.intervention = limit + numbers
+            self.intervention = limit
+            if not (math.isnan(asked) or math.isnan(allowed)):
+                self.intervention += f" {asked:.2g} -> {allowed:.2g} {unit}".rstrip()
 
     def line(self, elapsed: float, since_last: float) -> str:
         """One line for people: rate, age, words, filter and gripper.
@@ -93,7 +94,8 @@ class DemoReport:
         where = "unknown" if self.gripper is None else "{:5.2f} {:5.2f} {:5.2f}".format(*self.gripper)
         acted = f"{self.state}: {self.intervention or 'nothing changed'}"
         self.intervention = ""
-        return f"{elapsed:4.0f} s | {rate:3.1f} Hz | {self.frame_age * 1000:6.0f} ms | {words:28} | {acted:42} | {where}"
+        age = self.frame_age * 1000
+        return f"{elapsed:4.0f} s | {rate:3.1f} Hz | {age:6.0f} ms | {words:28} | {acted:42} | {where}"
 
     def missing(self) -> list[str]:
         """What did not flow, in words; empty after a demo that worked."""
@@ -102,8 +104,8 @@ class DemoReport:
             "no joint state came": self.joint_states > 0,
             "no action chunk came": self.chunks > 0,
             "no command came": self.commands > 0,
-            f"the gripper moved {self.distance * 1000:.0f} mm, less than {MOVED_VISIBLY * 1000:.0f} mm":
-                self.distance >= MOVED_VISIBLY,
+            f"the gripper moved {self.distance * 1000:.0f} mm, less than {MOVED_VISIBLY * 1000:.0f} mm": self.distance
+            >= MOVED_VISIBLY,
         }
         return [complaint for complaint, good in checks.items() if not good]
 

@@ -49,7 +49,8 @@ def to_rgb(message: Image | CompressedImage) -> np.ndarray:
     try:
         picture = _BRIDGE.imgmsg_to_cv2(_without_row_padding(message), "rgb8")
     except Exception as error:  # cv_bridge raises its own, KeyError, TypeError and OpenCV's errors alike
-        raise ImageError(f"encoding {message.encoding!r} cannot be turned into rgb8: {error or type(error).__name__}") from error
+        why = error or type(error).__name__
+        raise ImageError(f"encoding {message.encoding!r} cannot be turned into rgb8: {why}") from error
     return np.ascontiguousarray(picture)
 
 
@@ -88,12 +89,17 @@ def _without_row_padding(message: Image) -> Image:
         return message
     if message.step < row:
         raise ImageError(
-            f"image step of {message.step} bytes is shorter than a row of {message.width} {message.encoding} pixels ({row})"
+            f"image step of {message.step} bytes is shorter than a row of {message.width} {message.encoding} pixels, "
+            f"{row} bytes"
         )
     rows = np.frombuffer(message.data, np.uint8).reshape(message.height, message.step)
     packed = Image(
-        header=message.header, height=message.height, width=message.width, encoding=message.encoding,
-        is_bigendian=message.is_bigendian, step=row,
+        header=message.header,
+        height=message.height,
+        width=message.width,
+        encoding=message.encoding,
+        is_bigendian=message.is_bigendian,
+        step=row,
     )
     packed.data = array("B", np.ascontiguousarray(rows[:, :row]).tobytes())
     return packed

@@ -8,6 +8,7 @@ The nodes declare their ROS parameters from these tuples, and the table in docs/
 
 from __future__ import annotations
 
+import json
 import sys
 from dataclasses import dataclass
 from types import SimpleNamespace
@@ -64,7 +65,7 @@ class Parameter:
         if self.choices:
             return ", ".join(f"`{choice}`" for choice in self.choices)
         if self.minimum is not None:
-            return f"{self.minimum:g} .. {self.maximum:g}"
+            return f"{self.minimum:.10g} .. {self.maximum:.10g}"
         return ""
 
 
@@ -72,29 +73,60 @@ ROBOT = Parameter("robot", "sim", "Profile of the robot: a name in config/robots
 
 POLICY_NODE = (
     ROBOT,
-    Parameter("checkpoint", "", "Run folder of the model (config.json, dataset_statistics.json, checkpoints/). Required."),
-    Parameter("base_vlm", "", "Folder with the vision-language model's config and tokenizer; empty: the one that the "
-              "run names, or beside it."),
+    Parameter("checkpoint", "", "Run folder of the model: config.json, dataset_statistics.json, checkpoints/."),
+    Parameter(
+        "base_vlm",
+        "",
+        "Folder with the vision-language model's config and tokenizer; empty: the one that the "
+        "run names, or beside it.",
+    ),
     Parameter("device", "auto", "Where the model runs: `auto` (a GPU when there is one), `cpu`, `cuda`, `cuda:1`, ..."),
-    Parameter("dtype", "auto", "Type of the weights; `auto`: bfloat16 on a GPU, float32 on a CPU.",
-              choices=("auto", "float32", "bfloat16")),
+    Parameter(
+        "dtype",
+        "auto",
+        "Type of the weights; `auto`: bfloat16 on a GPU, float32 on a CPU.",
+        choices=("auto", "float32", "bfloat16"),
+    ),
     Parameter("threads", 0, "CPU threads of the network; 0: as torch chooses.", minimum=0, maximum=256),
     Parameter("dataset", "", "Key into the run's dataset statistics; empty: the one in the robot's profile."),
-    Parameter("control_rate", 0.0, "How often an action chunk is made; 0: the rate in the robot's profile.", unit="Hz",
-              minimum=0.0, maximum=100.0),
-    Parameter("reasoning", "profile", "Whether the model speaks before it acts; `profile`: as the robot's profile says; "
-              "`auto`: where the checkpoint was trained to.", choices=("profile", "auto", "always", "never")),
-    Parameter("image_transport", "raw", "How images come: sensor_msgs/Image on `image`, or sensor_msgs/CompressedImage "
-              "on `image/compressed`.", choices=("raw", "compressed")),
-    Parameter("seed", -1, "Seed of the noise that the action flow starts from; -1: a new one each start.",
-              minimum=-1, maximum=2**31 - 1),
+    Parameter(
+        "control_rate",
+        0.0,
+        "How often an action chunk is made; 0: the rate in the robot's profile.",
+        unit="Hz",
+        minimum=0.0,
+        maximum=100.0,
+    ),
+    Parameter(
+        "reasoning",
+        "profile",
+        "Whether the model speaks before it acts; `profile`: as the robot's profile "
+        "says; `auto`: where the checkpoint was trained to.",
+        choices=("profile", "auto", "always", "never"),
+    ),
+    Parameter(
+        "image_transport",
+        "raw",
+        "How images come: sensor_msgs/Image on `image`, or sensor_msgs/CompressedImage on `image/compressed`.",
+        choices=("raw", "compressed"),
+    ),
+    Parameter(
+        "seed",
+        -1,
+        "Seed of the noise that the action flow starts from; -1: a new one each start.",
+        minimum=-1,
+        maximum=2**31 - 1,
+    ),
     Parameter("autostart", False, "Configure and activate by itself, without a lifecycle manager."),
 )
 
 SAFETY_FILTER_NODE = (
     ROBOT,
-    Parameter("limits", "", "Safety limits: a name in config/limits/, or the path of a YAML file; empty: those named "
-              "like the robot."),
+    Parameter(
+        "limits",
+        "",
+        "Safety limits: a name in config/limits/, or the path of a YAML file; empty: those named like the robot.",
+    ),
     Parameter("rate", 100.0, "How often the filter runs.", unit="Hz", minimum=10.0, maximum=1000.0),
 )
 
@@ -104,17 +136,25 @@ SIM_ARM_NODE = (
     Parameter("image_height", 240, "Height of the camera images.", unit="px", minimum=16, maximum=1080),
     Parameter("image_rate", 10.0, "How often each camera publishes.", unit="Hz", minimum=0.1, maximum=60.0),
     Parameter("wrist_camera", True, "Whether the wrist camera publishes too."),
-    Parameter("joint_state_rate", 50.0, "How often the joint states are published.", unit="Hz", minimum=1.0,
-              maximum=500.0),
+    Parameter(
+        "joint_state_rate", 50.0, "How often the joint states are published.", unit="Hz", minimum=1.0, maximum=500.0
+    ),
 )
 
 DEMO_MONITOR_NODE = (
     ROBOT,
     Parameter("instruction", "pick up the red cube", "The instruction that the demo sends."),
-    Parameter("duration", 30.0, "How long the demo runs after the first action chunk; 0: until Ctrl-C.", unit="s",
-              minimum=0.0, maximum=86400.0),
-    Parameter("startup_timeout", 180.0, "How long it waits for the first action chunk.", unit="s", minimum=1.0,
-              maximum=3600.0),
+    Parameter(
+        "duration",
+        30.0,
+        "How long the demo runs after the first action chunk; 0: until Ctrl-C.",
+        unit="s",
+        minimum=0.0,
+        maximum=86400.0,
+    ),
+    Parameter(
+        "startup_timeout", 180.0, "How long it waits for the first action chunk.", unit="s", minimum=1.0, maximum=3600.0
+    ),
     Parameter("note", "", "A line that the demo shows first, for instance what checkpoint it runs."),
 )
 
@@ -133,11 +173,7 @@ def declare(node: Node, parameters: tuple[Parameter, ...]) -> SimpleNamespace:
         ParameterError: a given value is of the wrong type, out of range or not a choice.
     """
     from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
-    from rclpy.exceptions import (
-        InvalidParameterTypeException,
-        InvalidParameterValueException,
-        ParameterUninitializedException,
-    )
+    from rclpy.exceptions import InvalidParameterTypeException, InvalidParameterValueException, ParameterException
 
     values = {}
     for parameter in parameters:
@@ -156,7 +192,7 @@ def declare(node: Node, parameters: tuple[Parameter, ...]) -> SimpleNamespace:
                 ]
         try:
             value = node.declare_parameter(parameter.name, parameter.default, descriptor).value
-        except (InvalidParameterTypeException, InvalidParameterValueException, ParameterUninitializedException) as error:
+        except (ParameterException, InvalidParameterTypeException, InvalidParameterValueException) as error:
             kind = type(parameter.default).__name__
             allowed = f" in {parameter.allowed}" if parameter.allowed else ""
             raise ParameterError(
@@ -171,13 +207,12 @@ def markdown() -> str:
     """The table of all parameters, as it stands in docs/parameters.md."""
     lines = []
     for node, parameters in NODES.items():
-        lines += [f"## `{node}`", "", "| parameter | default | unit | allowed | what it does |", "|---|---|---|---|---|"]
+        lines += [f"## `{node}`", ""]
+        lines += ["| parameter | default | unit | allowed | what it does |", "|---|---|---|---|---|"]
         for parameter in parameters:
-            default = str(parameter.default).lower() if isinstance(parameter.default, bool) else parameter.default
-            shown = f'`"{default}"`' if isinstance(default, str) and not isinstance(parameter.default, bool) else f"`{default}`"
-            lines.append(
-                f"| `{parameter.name}` | {shown} | {parameter.unit} | {parameter.allowed} | {parameter.description} |"
-            )
+            default = json.dumps(parameter.default)  # as YAML on a command line spells it
+            cells = (f"`{parameter.name}`", f"`{default}`", parameter.unit, parameter.allowed, parameter.description)
+            lines.append(f"| {' | '.join(cells)} |")
         lines.append("")
     return "\n".join(lines)
 

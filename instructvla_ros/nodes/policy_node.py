@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """policy_node: cameras, joint states and words in; reasoning and action chunks out. A lifecycle node.
 
-In: ``image`` (or ``image/compressed``), ``wrist_image`` where the checkpoint takes it, ``joint_states``, ``instruction``,
-``robot_description``; service ``~/ask``. Out: ``action_chunk``, ``reasoning``, ``/diagnostics``.
+In: ``image`` (or ``image/compressed``), ``wrist_image`` where the checkpoint takes it, ``joint_states``,
+``instruction``, ``robot_description``; service ``~/ask``. Out: ``action_chunk``, ``reasoning``, ``/diagnostics``.
 
 ``configure`` loads the model and warms it up, ``activate`` starts to act. Inference runs in a fixed-rate thread of its
 own, never in a callback; what it does at each tick is :class:`instructvla_ros.policy.act_loop.ActLoop`.
@@ -319,8 +319,10 @@ def _figures(loop: ActLoop) -> dict[str, str]:
         "reasoning p50 p95 p99 [ms]": " ".join(f"{value * 1000:.0f}" for value in statistics.reasoning_percentiles),
     }
     if statistics.last is not None:
-        ages = {**{f"{IMAGE_TOPICS[view]}": age for view, age in statistics.last.ages.images.items()},
-                "joint_states": statistics.last.ages.joint_state}
+        ages = {
+            **{f"{IMAGE_TOPICS[view]}": age for view, age in statistics.last.ages.images.items()},
+            "joint_states": statistics.last.ages.joint_state,
+        }
         for topic, age in ages.items():
             figures[f"age of {topic} [s]"] = "never came" if age is None else f"{age:.3f}"
     return figures

@@ -31,12 +31,12 @@ def subscribe_latched_or_not(
 ) -> list[Subscription]:
     """Subscribe to a latched topic that people also publish to without latching.
 
-    DDS joins a transient-local subscription to transient-local publishers only, so a plain
-    ``ros2 topic pub`` would never be heard. Two subscriptions hear both; a message that comes by both is passed on once.
+    DDS joins a transient-local subscription to transient-local publishers only, so a plain ``ros2 topic pub`` would
+    never be heard. Two subscriptions hear both; a message that comes by both is passed on once.
     """
     seen: list[tuple[int, object]] = []
 
-    def once(message: object, info: dict[str, int]) -> None:
+    def on_message(message: object, info: dict[str, int]) -> None:
         key = (info["source_timestamp"], message)
         if key in seen:
             seen.remove(key)
@@ -47,7 +47,4 @@ def subscribe_latched_or_not(
     volatile = QoSProfile(depth=10, reliability=ReliabilityPolicy.RELIABLE)
     latched = QoSProfile(depth=10, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 
-    def with_info(message: object, info: dict[str, int]) -> None:
-        once(message, info)
-
-    return [node.create_subscription(message_type, topic, with_info, qos) for qos in (volatile, latched)]
+    return [node.create_subscription(message_type, topic, on_message, qos) for qos in (volatile, latched)]

@@ -31,7 +31,15 @@ from instructvla_ros.nodes.parameters import SAFETY_FILTER_NODE, declare
 from instructvla_ros.nodes.running import run_node
 from instructvla_ros.policy.profile import RobotProfile
 from instructvla_ros.robot.kinematics import KinematicChain
-from instructvla_ros.safety import Intervention, SafetyCommand, SafetyFilter, SafetyLimits, SafetyReport, SafetyState, Stops
+from instructvla_ros.safety import (
+    Intervention,
+    SafetyCommand,
+    SafetyFilter,
+    SafetyLimits,
+    SafetyReport,
+    SafetyState,
+    Stops,
+)
 from instructvla_ros.timing import FixedRateThread, RateMeter
 
 STATUS_PERIOD = 0.1  # what an operator sees is never older [s]
@@ -184,9 +192,7 @@ class SafetyFilterNode(Node):
         self._report = report
 
     def _publish_command(self, command: SafetyCommand) -> None:
-        self._trajectory_publisher.publish(
-            messages.trajectory_to_message(command.trajectory, self._profile.base_frame)
-        )
+        self._trajectory_publisher.publish(messages.trajectory_to_message(command.trajectory, self._profile.base_frame))
         self._commands += 1
         if command.gripper is not None and command.gripper != self._gripper:
             position = self._profile.gripper.position(command.gripper)

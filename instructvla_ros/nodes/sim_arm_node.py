@@ -44,14 +44,16 @@ class SimArmNode(Node):
         self._cameras = {"front": (self.create_publisher(Image, "image", qos.SENSOR), "front_camera_optical_frame")}
         if parameters.wrist_camera:
             self._cameras["wrist"] = (
-                self.create_publisher(Image, "wrist_image", qos.SENSOR), "wrist_camera_optical_frame"
+                self.create_publisher(Image, "wrist_image", qos.SENSOR),
+                "wrist_camera_optical_frame",
             )
         self.create_subscription(JointTrajectoryMessage, "joint_trajectory", self._on_trajectory, qos.COMMAND)
         self.create_subscription(Float64MultiArray, "gripper_command", self._on_gripper, qos.COMMAND)
 
         self._threads = [
-            FixedRateThread("joint_states", 1.0 / parameters.joint_state_rate, self._publish_joint_states,
-                            on_error=self._on_error),
+            FixedRateThread(
+                "joint_states", 1.0 / parameters.joint_state_rate, self._publish_joint_states, on_error=self._on_error
+            ),
             FixedRateThread("cameras", 1.0 / parameters.image_rate, self._publish_images, on_error=self._on_error),
         ]
         self._arm.start()

@@ -5,12 +5,16 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from instructvla_ros.checked_yaml import CheckedMapping, YamlError
 from instructvla_ros.policy.action_units import ACTION_UNITS
-from instructvla_ros.policy.checked_yaml import CheckedMapping, YamlError
 from instructvla_ros.policy.gripper_rules import GripperRule, StickyGripper, ThresholdGripper
 from instructvla_ros.policy.proprioception import PROPRIOCEPTION
 from instructvla_ros.robot.action_chunk import DeltaReference
 from instructvla_ros.robot.gripper import GripperMapping
+from instructvla_ros.shared_files import UnknownNameError, yaml_path
+
+ROBOTS_FOLDER = "config/robots"
+"""Where the profiles that come with the package are."""
 
 REASONING_MODES = ("auto", "always", "never")
 """When the model speaks before it acts: where it was trained to (auto), always, never."""
@@ -150,59 +154,11 @@ class RobotProfile:
         Raises:
             ProfileError: if there is no such robot or file, or the file says something else than a profile should.
         """
-        path = _profile_path(name_or_path)
         try:
+            path = yaml_path(ROBOTS_FOLDER, "robot", name_or_path)
             return _read_profile(CheckedMapping.from_file(path, _KEYS))
-        except YamlError as error:
+        except (YamlError, UnknownNameError, FileNotFoundError) as error:
             raise ProfileError(str(error)) from error
-
-
-def known_robots() -> tuple[str, ...]:
-    """Names of the robots that come with the package, sorted."""
-    return tuple(sorted(path.stem for path in robots_folder().glob("*.yaml")))
-
-
-def robots_folder() -> Path:
-    """The folder of the profiles that come with the package: of a source checkout, or as installed by colcon.
-
-    Raises:
-        ProfileError: if neither is there.
-    """
-    beside_source = Path(__file__).resolve().parents[2] / "config" / "robots"
-    if beside_source.is_dir():
-        return beside_source
-    try:
-        from ament_index_python.packages import PackageNotFoundError, get_package_share_directory
-    except ImportError:
-        raise ProfileError(
-            f"no robot profiles: {beside_source} is missing and no ROS 2 installation can be asked for the installed "
-            "ones; give the path of a profile instead of a name"
-        ) from None
-    try:
-        installed = Path(get_package_share_directory("instructvla_ros")) / "config" / "robots"
-    except PackageNotFoundError:
-        raise ProfileError(
-            f"no robot profiles: {beside_source} is missing and the package instructvla_ros is not in the ROS 2 "
-            "environment; source its install/setup.bash, or give the path of a profile instead of a name"
-        ) from None
-    if not installed.is_dir():
-        raise ProfileError(f"no robot profiles: neither {beside_source} nor {installed} is there")
-    return installed
-
-
-def _profile_path(name_or_path: str | Path) -> Path:
-    text = str(name_or_path)
-    if isinstance(name_or_path, Path) or "/" in text or text.endswith((".yaml", ".yml")):
-        path = Path(name_or_path)
-        if not path.is_file():
-            raise ProfileError(f"there is no robot profile at {path.absolute()}")
-        return path
-    if text not in known_robots():
-        raise ProfileError(
-            f"unknown robot {text!r}; known: {', '.join(known_robots())} (from {robots_folder()}). "
-            "For a robot of your own give the path of its profile"
-        )
-    return robots_folder() / f"{text}.yaml"
 
 
 def _read_profile(file: CheckedMapping) -> RobotProfile:

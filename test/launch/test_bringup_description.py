@@ -15,7 +15,6 @@ from instructvla_ros.bringup import (
     NodeProcess,
     bringup_processes,
     demo_processes,
-    installed_folder,
     network_environment,
 )
 from instructvla_ros.nodes.parameters import NODES
@@ -129,12 +128,3 @@ def test_localhost_is_a_default_and_no_more() -> None:
     assert "ROS_AUTOMATIC_DISCOVERY_RANGE" not in network_environment(
         {"ROS_AUTOMATIC_DISCOVERY_RANGE": "SUBNET"}, localhost=True
     )
-
-
-def test_data_that_is_nowhere_says_where_it_was_looked_for(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("AMENT_PREFIX_PATH", str(tmp_path))
-    with pytest.raises(FileNotFoundError, match="AMENT_PREFIX_PATH"):
-        installed_folder("no_such_folder")
-    installed = tmp_path / "share" / "instructvla_ros" / "no_such_folder"
-    installed.mkdir(parents=True)
-    assert installed_folder("no_such_folder") == installed

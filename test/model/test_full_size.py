@@ -23,27 +23,61 @@ ADAPTED = frozenset({"q", "k", "v", "o", "up", "down"})
 BASE_CONFIG = {
     "downsample_ratio": 0.5,
     "llm_config": {
-        "num_attention_heads": 12, "num_key_value_heads": 2, "rope_theta": 1000000.0, "rms_norm_eps": 1e-06,
-        "hidden_size": 1536, "intermediate_size": 8960, "num_hidden_layers": 28,
+        "num_attention_heads": 12,
+        "num_key_value_heads": 2,
+        "rope_theta": 1000000.0,
+        "rms_norm_eps": 1e-06,
+        "hidden_size": 1536,
+        "intermediate_size": 8960,
+        "num_hidden_layers": 28,
     },
     "vision_config": {
-        "num_attention_heads": 16, "layer_norm_eps": 1e-06, "hidden_size": 1152, "intermediate_size": 4304,
-        "num_hidden_layers": 27, "image_size": 448, "patch_size": 14,
+        "num_attention_heads": 16,
+        "layer_norm_eps": 1e-06,
+        "hidden_size": 1152,
+        "intermediate_size": 4304,
+        "num_hidden_layers": 27,
+        "image_size": 448,
+        "patch_size": 14,
     },
 }
 
 
 def published_sizes(adapters: int, state: bool) -> ModelSizes:
     language = DecoderSizes(
-        width=1536, depth=28, heads=12, key_heads=2, head_width=128, mlp_width=8960, rope_theta=1e6, norm_eps=1e-6,
-        qkv_bias=True, adapters=AdapterSizes((128,) * adapters, 256.0, ADAPTED),
+        width=1536,
+        depth=28,
+        heads=12,
+        key_heads=2,
+        head_width=128,
+        mlp_width=8960,
+        rope_theta=1e6,
+        norm_eps=1e-6,
+        qkv_bias=True,
+        adapters=AdapterSizes((128,) * adapters, 256.0, ADAPTED),
     )
     expert = DecoderSizes(
-        width=768, depth=12, heads=12, key_heads=12, head_width=64, mlp_width=3072, rope_theta=1000.0, norm_eps=1e-6,
+        width=768,
+        depth=12,
+        heads=12,
+        key_heads=12,
+        head_width=64,
+        mlp_width=3072,
+        rope_theta=1000.0,
+        norm_eps=1e-6,
         qkv_bias=False,
     )
     film = VisionSizes(
-        1024, 3, 16, 4096, patch=14, image_size=224, registers=4, class_token=True, layer_scale=True, film_width=1536,
+        1024,
+        3,
+        16,
+        4096,
+        patch=14,
+        image_size=224,
+        registers=4,
+        class_token=True,
+        layer_scale=True,
+        film_width=1536,
         final_norm=False,
     )
     return ModelSizes(
@@ -52,10 +86,18 @@ def published_sizes(adapters: int, state: bool) -> ModelSizes:
         projector_widths=(4608, 1536, 1536),
         language=LanguageSizes(language, 151738, (1536, 128, 128, 128, 2) if adapters == 2 else None),
         action_expert=ActionExpertSizes(
-            decoder=expert, vision=film, chunk_length=16, action_size=7, state_widths=(8, 768, 768) if state else None,
-            visual_widths=(1024, 768, 768), latent_widths=(1536, 768, 768), head_widths=(12288, 1024, 1024, 1024, 112),
+            decoder=expert,
+            vision=film,
+            chunk_length=16,
+            action_size=7,
+            state_widths=(8, 768, 768) if state else None,
+            visual_widths=(1024, 768, 768),
+            latent_widths=(1536, 768, 768),
+            head_widths=(12288, 1024, 1024, 1024, 112),
         ),
-        num_queries=64, num_views=1, adapter_names=("0", "1") if adapters == 2 else ("default",),
+        num_queries=64,
+        num_views=1,
+        adapter_names=("0", "1") if adapters == 2 else ("default",),
     )
 
 

@@ -131,8 +131,10 @@ def test_a_malformed_joint_state_makes_policy_and_filter_hold(robot, graph, faul
     robot.await_chunks_to_flow()
     graph.wait_until(lambda: bool(robot.statuses), "a safety status")
     if fault == "missing":
-        index = robot.names.index("elbow")
-        robot.names, robot.positions = [n for n in JOINTS if n != "elbow"], robot.positions[:index] + robot.positions[index + 1:]
+        index = JOINTS.index("elbow")
+        robot.names, robot.positions = (
+            [*values[:index], *values[index + 1 :]] for values in (robot.names, robot.positions)
+        )
     elif fault == "nan":
         robot.positions = [*robot.positions[:2], float("nan"), *robot.positions[3:]]
     else:

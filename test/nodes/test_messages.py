@@ -39,9 +39,17 @@ def test_a_chunk_survives_the_wire_unchanged(
 ) -> None:
     random = np.random.default_rng(seed)
     chunk = ActionChunk(
-        stamp=12.5, frame="base_link", epoch=epoch, sequence=3, period=0.2, translations=random.normal(size=(steps, 3)),
-        rotations=random.normal(size=(steps, 3)), grippers=random.uniform(size=steps), delta_reference=reference,
-        instruction=instruction, inference_time=0.06,
+        stamp=12.5,
+        frame="base_link",
+        epoch=epoch,
+        sequence=3,
+        period=0.2,
+        translations=random.normal(size=(steps, 3)),
+        rotations=random.normal(size=(steps, 3)),
+        grippers=random.uniform(size=steps),
+        delta_reference=reference,
+        instruction=instruction,
+        inference_time=0.06,
     )
     wire = serialize_message(messages.chunk_to_message(chunk))
     message = deserialize_message(wire, ActionChunkMessage)

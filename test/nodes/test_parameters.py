@@ -22,7 +22,8 @@ def make_node(domain: int):
 
     def make(**overrides: object):
         node = rclpy.create_node(
-            "holder", context=context,
+            "holder",
+            context=context,
             parameter_overrides=[RosParameter(name, value=value) for name, value in overrides.items()],
         )
         nodes.append(node)

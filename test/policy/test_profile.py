@@ -2,29 +2,24 @@
 # SPDX-License-Identifier: Apache-2.0
 """Profiles load, and a wrong one is refused with file, line and what is allowed."""
 
-import shutil
-import sys
-from types import ModuleType
-
 import pytest
 import yaml
 
-from instructvla_ros.policy import profile as profile_module
 from instructvla_ros.policy.gripper_rules import StickyGripper, ThresholdGripper
 from instructvla_ros.policy.profile import (
+    ROBOTS_FOLDER,
     EnsembleExecution,
     FirstStepsExecution,
     ProfileError,
     RobotProfile,
-    known_robots,
-    robots_folder,
 )
 from instructvla_ros.robot.action_chunk import DeltaReference
+from instructvla_ros.shared_files import names_in, shared_folder
 
 
 @pytest.fixture
 def text():
-    return (robots_folder() / "widowx.yaml").read_text()
+    return (shared_folder(ROBOTS_FOLDER) / "widowx.yaml").read_text()
 
 
 @pytest.fixture
@@ -41,7 +36,7 @@ def line_of(content, key):
     return next(number for number, line in enumerate(content.splitlines(), 1) if line.lstrip().startswith(key))
 
 
-@pytest.mark.parametrize("name", known_robots())
+@pytest.mark.parametrize("name", names_in(ROBOTS_FOLDER))
 def test_every_robot_of_the_package_loads_under_its_own_name(name):
     profile = RobotProfile.load(name)
     assert profile.name == name
@@ -81,11 +76,11 @@ def test_an_unknown_robot_is_refused_with_the_known_ones():
 
 @pytest.mark.parametrize("path", ["./nowhere/robot", "robot.yaml", "robot.yml"])
 def test_a_path_to_nothing_is_refused(path):
-    with pytest.raises(ProfileError, match="there is no robot profile at .*robot"):
+    with pytest.raises(ProfileError, match="cannot read .*robot"):
         RobotProfile.load(path)
 
 
-@pytest.mark.parametrize("key", list(yaml.safe_load((robots_folder() / "sim.yaml").read_text())))
+@pytest.mark.parametrize("key", list(yaml.safe_load((shared_folder(ROBOTS_FOLDER) / "sim.yaml").read_text())))
 def test_a_missing_key_is_named(key, text, load_text):
     content = yaml.safe_load(text)
     del content[key]
@@ -124,11 +119,11 @@ def test_a_key_given_twice_is_refused(text, load_text):
 @pytest.mark.parametrize(
     ("key", "value", "allowed"),
     [
-        ("control_rate", "fast", "a number from 0.1 to 200 Hz, got 'fast'"),
-        ("control_rate", "0", "a number from 0.1 to 200 Hz, got 0"),
-        ("control_rate", ".nan", "a number from 0.1 to 200 Hz, got nan"),
-        ("control_rate", "true", "a number from 0.1 to 200 Hz, got True"),
-        ("control_rate", "[5]", "a number from 0.1 to 200 Hz"),
+        ("control_rate", "fast", "a number from 0.1 to 200 [Hz], got 'fast'"),
+        ("control_rate", "0", "a number from 0.1 to 200 [Hz], got 0"),
+        ("control_rate", ".nan", "a number from 0.1 to 200 [Hz], got nan"),
+        ("control_rate", "true", "a number from 0.1 to 200 [Hz], got True"),
+        ("control_rate", "[5]", "a number from 0.1 to 200 [Hz]"),
         ("name", "''", "a non-empty string"),
         ("dataset", "7", "a non-empty string"),
         ("dataset", "null", "a non-empty string"),
@@ -188,52 +183,3 @@ def test_a_file_that_is_no_text_is_refused(tmp_path):
     path.write_bytes(b"\xff\xfe\x00\x80")
     with pytest.raises(ProfileError, match="cannot read .*mine.yaml"):
         RobotProfile.load(path)
-
-
-@pytest.fixture
-def no_source_checkout(tmp_path, monkeypatch):
-    """The package as if installed where no config folder lies beside it."""
-    monkeypatch.setattr(profile_module, "__file__", str(tmp_path / "lib" / "instructvla_ros" / "policy" / "profile.py"))
-
-
-def fake_ament_index(monkeypatch, answer):
-    class PackageNotFoundError(KeyError):
-        pass
-
-    def get_package_share_directory(name):
-        if answer is None:
-            raise PackageNotFoundError(name)
-        return str(answer)
-
-    packages = ModuleType("ament_index_python.packages")
-    packages.PackageNotFoundError = PackageNotFoundError
-    packages.get_package_share_directory = get_package_share_directory
-    monkeypatch.setitem(sys.modules, "ament_index_python", ModuleType("ament_index_python"))
-    monkeypatch.setitem(sys.modules, "ament_index_python.packages", packages)
-
-
-def test_an_installed_package_finds_its_profiles_in_the_share_folder(tmp_path, monkeypatch, no_source_checkout):
-    source = profile_module.Path(__file__).resolve().parents[2] / "config" / "robots"
-    shutil.copytree(source, tmp_path / "share" / "config" / "robots")
-    fake_ament_index(monkeypatch, tmp_path / "share")
-    assert robots_folder() == tmp_path / "share" / "config" / "robots"
-    assert RobotProfile.load("sim").name == "sim"
-
-
-def test_without_source_and_without_ros_the_error_says_what_to_do(monkeypatch, no_source_checkout):
-    monkeypatch.setitem(sys.modules, "ament_index_python", None)
-    monkeypatch.setitem(sys.modules, "ament_index_python.packages", None)
-    with pytest.raises(ProfileError, match="give the path of a profile"):
-        RobotProfile.load("sim")
-
-
-def test_without_a_sourced_installation_the_error_says_what_to_do(monkeypatch, no_source_checkout):
-    fake_ament_index(monkeypatch, None)
-    with pytest.raises(ProfileError, match="source its install/setup.bash"):
-        RobotProfile.load("sim")
-
-
-def test_an_installation_without_profiles_is_named(tmp_path, monkeypatch, no_source_checkout):
-    fake_ament_index(monkeypatch, tmp_path / "share")
-    with pytest.raises(ProfileError, match="neither .* nor .*share/config/robots is there"):
-        RobotProfile.load("sim")

@@ -3,6 +3,7 @@
 """YAML read with a schema in hand: every error names the file, the line, the key and what is allowed."""
 
 import difflib
+import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -19,30 +20,33 @@ class CheckedMapping:
     Args:
         path: the file, for messages.
         node: the mapping's node.
-        keys: the keys it must have, no more and no fewer.
+        keys: the keys it must have, no more and no fewer; None where any will do.
         name: what the mapping is called in messages; empty for the whole file.
 
     Raises:
         YamlError: if the node is no mapping, or a key is unknown, missing or given twice.
     """
 
-    def __init__(self, path: Path, node: yaml.Node, keys: Iterable[str], name: str = "") -> None:
+    def __init__(self, path: Path, node: yaml.Node, keys: Iterable[str] | None, name: str = "") -> None:
         self._path = path
         self._node = node
         self._name = name
         self._values: dict[str, yaml.Node] = {}
-        keys = list(keys)
+        known = None if keys is None else list(keys)
         if not isinstance(node, yaml.MappingNode):
-            raise self._error(node, f"{name or 'the file'} must be a mapping with the keys {_listed(keys)}")
+            wanted = "of keys to values" if known is None else f"with the keys {_listed(known)}"
+            raise self._error(node, f"{name or 'the file'} must be a mapping {wanted}")
         for key_node, value_node in node.value:
-            key = str(key_node.value)
-            if key not in keys:
-                hint = _closest(key, keys)
-                raise self._error(key_node, f"unknown key {self._full(key)!r}{hint}; known: {_listed(keys)}")
+            if not isinstance(key_node, yaml.ScalarNode):
+                raise self._error(key_node, f"a key of {name or 'the file'} is not a word")
+            key = key_node.value
+            if known is not None and key not in known:
+                hint = _closest(key, known)
+                raise self._error(key_node, f"unknown key {self._full(key)!r}{hint}; known: {_listed(known)}")
             if key in self._values:
                 raise self._error(key_node, f"key {self._full(key)!r} is given twice")
             self._values[key] = value_node
-        missing = [key for key in keys if key not in self._values]
+        missing = [key for key in known or [] if key not in self._values]
         if missing:
             raise self._error(node, f"missing {_listed(self._full(key) for key in missing)}")
 
@@ -56,7 +60,7 @@ class CheckedMapping:
         try:
             node = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
         except (OSError, UnicodeDecodeError) as error:
-            raise YamlError(f"cannot read {path}: {error}") from error
+            raise YamlError(f"cannot read {path}: {getattr(error, 'strerror', None) or error}") from error
         except yaml.MarkedYAMLError as error:
             line = f", line {error.problem_mark.line + 1}" if error.problem_mark else ""
             raise YamlError(f"{path}{line}: not valid YAML: {error.problem}") from error
@@ -65,6 +69,11 @@ class CheckedMapping:
         if node is None:
             raise YamlError(f"{path}: the file is empty; it must have the keys {_listed(keys)}")
         return cls(path, node, keys)
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The keys, in the order of the file."""
+        return tuple(self._values)
 
     def text(self, key: str) -> str:
         """A non-empty string."""
@@ -84,9 +93,17 @@ class CheckedMapping:
     def number(self, key: str, lowest: float, highest: float, unit: str = "") -> float:
         """A number between two bounds, both allowed."""
         value = self._value(key)
-        if not isinstance(value, (int, float)) or isinstance(value, bool) or not lowest <= value <= highest:
-            raise self._wrong(key, f"a number from {lowest:g} to {highest:g}{unit and ' ' + unit}")
+        if not _is_number(value) or not lowest <= value <= highest:
+            raise self._wrong(key, f"a number{_range(lowest, highest)}{unit and f' [{unit}]'}")
         return float(value)
+
+    def pair(self, key: str, lowest: float, highest: float) -> tuple[float, float]:
+        """Two numbers between two bounds, both allowed."""
+        value = self._value(key)
+        good = isinstance(value, list) and len(value) == 2 and all(_is_number(item) for item in value)
+        if not good or not all(lowest <= item <= highest for item in value):
+            raise self._wrong(key, f"two numbers in brackets{_range(lowest, highest)}")
+        return float(value[0]), float(value[1])
 
     def integer(self, key: str, lowest: int, highest: int) -> int:
         """A whole number between two bounds, both allowed."""
@@ -111,8 +128,8 @@ class CheckedMapping:
             raise self._wrong(key, "a list of names that all differ")
         return tuple(value)
 
-    def mapping(self, key: str, keys: Iterable[str]) -> "CheckedMapping":
-        """A nested mapping with exactly these keys."""
+    def mapping(self, key: str, keys: Iterable[str] | None) -> "CheckedMapping":
+        """A nested mapping with exactly these keys, or with any for None."""
         return CheckedMapping(self._path, self._values[key], keys, self._full(key))
 
     def tagged_mapping(self, key: str, tag: str, variants: dict[str, Sequence[str]]) -> tuple[str, "CheckedMapping"]:
@@ -164,6 +181,14 @@ class CheckedMapping:
 
 def _listed(words: Iterable[str]) -> str:
     return ", ".join(words)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def _range(lowest: float, highest: float) -> str:
+    return "" if highest >= sys.float_info.max else f" from {lowest:g} to {highest:g}"
 
 
 def _closest(key: str, keys: list[str]) -> str:
