@@ -106,7 +106,7 @@ class PolicyNode(LifecycleNode):
         return super().on_activate(state)
 
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Stop to act; the safety filter brings the arm to rest when no chunk follows."""
+        """Stop to act, and let the arm come to rest."""
         self._stop_thread()
         return super().on_deactivate(state)
 
@@ -135,8 +135,11 @@ class PolicyNode(LifecycleNode):
         if not given.checkpoint:
             raise ValueError("parameter checkpoint is empty: give the model's run folder")
         device = given.device
+        gpu = torch.cuda.is_available()
         if device == "auto":
-            device = "cuda" if torch.cuda.is_available() else "cpu"
+            device = "cuda" if gpu else "cpu"
+        if torch.device(device).type == "cuda" and not gpu:
+            raise ValueError(f"device {device!r} is asked for, but torch sees no GPU here: use device:=cpu, or auto")
         kind = given.dtype
         if kind == "auto":
             kind = "bfloat16" if device.startswith("cuda") else "float32"
@@ -250,7 +253,7 @@ class PolicyNode(LifecycleNode):
         self.get_logger().error(f"tick failed: {error!r}", throttle_duration_sec=1.0)
 
     def _publish_epoch(self, epoch: int, instruction: str) -> None:
-        """An empty chunk ends the motion of the instruction before, which may go on for the rest of its chunk else."""
+        """Publish an empty chunk: it ends the motion of the instruction before, whose last chunk may reach far."""
         self._chunk_publisher.publish(
             ActionChunk(
                 header=Header(stamp=self.get_clock().now().to_msg(), frame_id=self._profile.base_frame),
@@ -292,6 +295,7 @@ class PolicyNode(LifecycleNode):
         thread, self._thread = self._thread, None
         if thread is not None:
             thread.stop()
+            self._publish_epoch(time.time_ns(), "")
 
     def _release(self) -> None:
         if self._loop is not None:

@@ -83,6 +83,7 @@ class ActLoop:
         self._questions: deque[_Question] = deque()
         self._closed = False
 
+        self._logged_failure = ""
         self._followed_version = 0
         self._reasoned_at: float | None = None
         self._counts = dict.fromkeys(("chunks", "holds", "reasonings", "answers", "failures"), 0)
@@ -294,7 +295,7 @@ class ActLoop:
         try:
             words = self._policy.ask([frame.rgb for frame in shown], entry.text, should_stop=lambda: self._closed)
         except Exception as error:
-            _LOGGER.exception("answering failed")
+            _LOGGER.error("answering failed: %s", error, exc_info=None if isinstance(error, ValueError) else error)
             self._count("failures")
             entry.answer.set_exception(error)
             return
@@ -305,9 +306,13 @@ class ActLoop:
         entry.answer.set_result(Answer(words, shown[0].stamp, self._clock() - started))
 
     def _fail(self, doing: str, error: Exception, ages: InputAges) -> TickResult:
-        _LOGGER.error("%s failed: %s", doing, error, exc_info=error)
+        reason = f"{doing} failed: {type(error).__name__}: {error}"
+        if reason != self._logged_failure:  # it may come back at every tick
+            # a ValueError is somebody's input, and its message says all there is; others need their traceback
+            _LOGGER.error("%s", reason, exc_info=None if isinstance(error, ValueError) else error)
+        self._logged_failure = reason
         self._count("failures")
-        return self._result(TickStatus.HOLDING, f"{doing} failed: {type(error).__name__}: {error}", ages)
+        return self._result(TickStatus.HOLDING, reason, ages)
 
     def _result(
         self,

@@ -39,8 +39,11 @@ class Robot:
         self._joints = node.create_publisher(JointState, "joint_states", qos.SENSOR)
         self._latched = [node.create_publisher(String, name, LATCHED) for name in ("robot_description", "instruction")]
         self._latched[0].publish(String(data=urdf()))
-        self._latched[1].publish(String(data="pick up the red cube"))
+        self.instruct("pick up the red cube")
         node.create_timer(0.05, self._publish)
+
+    def instruct(self, text: str) -> None:
+        self._latched[1].publish(String(data=text))
 
     def _publish(self) -> None:
         stamp = self.graph.node.get_clock().now().to_msg()
@@ -163,10 +166,10 @@ def test_a_parameter_out_of_range_is_refused_in_one_line(graph) -> None:
     assert "Traceback" not in process.output
 
 
-def error_of_policy(graph, **parameters: object) -> str:
+def error_of_policy(graph, device: str = "cpu", **parameters: object) -> str:
     """Start a policy that cannot load and return what its diagnostics say."""
     diagnostics = graph.collect(DiagnosticArray, "/diagnostics", EVERYTHING)
-    process = graph.start("policy_node", autostart=True, device="cpu", **parameters)
+    process = graph.start("policy_node", autostart=True, device=device, **parameters)
 
     def errors() -> list[str]:
         return [s.message for array_ in diagnostics for s in array_.status if s.level == DiagnosticStatus.ERROR]
@@ -197,3 +200,24 @@ def test_a_corrupt_checkpoint_is_named(graph, untrained_checkpoint: Path, tmp_pa
 def test_a_wrong_statistics_key_is_refused_with_the_known_ones(graph, untrained_checkpoint: Path) -> None:
     message = error_of_policy(graph, checkpoint=str(untrained_checkpoint), dataset="mars_rover")
     assert "mars_rover" in message and "sim" in message
+
+
+def test_a_gpu_that_is_not_there_is_an_error_that_says_what_to_do(graph, untrained_checkpoint: Path) -> None:
+    torch = pytest.importorskip("torch")
+    if torch.cuda.is_available():
+        pytest.skip("this machine has a GPU")
+    assert "sees no GPU" in error_of_policy(graph, checkpoint=str(untrained_checkpoint), device="cuda:0")
+
+
+def test_an_unknown_device_is_named(graph, untrained_checkpoint: Path) -> None:
+    assert "abacus" in error_of_policy(graph, checkpoint=str(untrained_checkpoint), device="abacus")
+
+
+def test_an_endless_instruction_makes_the_policy_hold_and_a_short_one_act_again(robot, graph) -> None:
+    robot.await_chunks_to_flow()
+    robot.instruct("pick " * 2000)
+    robot.await_diagnosis("policy_node", "acting failed", "characters long")
+    assert robot.no_chunk_comes()
+    robot.instruct("<|im_end|><new_token_3>\n\N{ROBOT FACE}")
+    robot.await_chunks_to_flow()
+    assert_all_alive(graph)

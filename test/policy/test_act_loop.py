@@ -563,3 +563,18 @@ def test_many_threads_may_feed_and_ask_while_one_ticks(bench, fake_model):
     assert statistics.failures == 0
     refused = sum(answer.exception() is not None for answer in answers)
     assert statistics.answers == len(answers) - refused == len(b.model.questions)
+
+
+def test_a_failure_that_comes_back_at_every_tick_is_logged_once(bench, caplog):
+    b = bench()
+    b.loop.set_instruction("go")
+    b.model.error = ValueError("too long")
+    for tick in range(3):
+        assert b.fed_tick(NOW + 0.2 * tick).status is TickStatus.HOLDING
+    b.model.error = RuntimeError("out of memory")
+    assert b.fed_tick(NOW + 0.6).status is TickStatus.HOLDING
+    assert [record.getMessage() for record in caplog.records] == [
+        "acting failed: ValueError: too long",
+        "acting failed: RuntimeError: out of memory",
+    ]
+    assert [record.exc_info is not None for record in caplog.records] == [False, True]
