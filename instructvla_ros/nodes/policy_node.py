@@ -20,6 +20,7 @@ from functools import partial
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
 from rclpy.executors import MultiThreadedExecutor
+from rclpy.impl.implementation_singleton import rclpy_implementation
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from sensor_msgs.msg import CompressedImage, Image
 from sensor_msgs.msg import JointState as JointStateMessage
@@ -125,6 +126,14 @@ class PolicyNode(LifecycleNode):
         """Stop the thread before its publishers go."""
         self._release()
         super().destroy_node()
+
+    def _LifecycleNodeMixin__change_state(self, transition: int) -> TransitionCallbackReturn:  # noqa: N802
+        # rclpy lets a transition that does not fit the present state raise out of its service: the node would end by it
+        try:
+            return super()._LifecycleNodeMixin__change_state(transition)
+        except rclpy_implementation.RCLError as error:
+            self.get_logger().error(f"transition {transition} is not possible now: {error}")
+            return TransitionCallbackReturn.FAILURE
 
     def _load_model(self) -> None:
         import torch
