@@ -149,7 +149,7 @@ class Environment:
     def pip(self, *arguments: str) -> None:
         """Run this environment's pip, naming large downloads."""
         command = [str(self.python), "-m", "pip", *arguments, "--disable-pip-version-check", "--progress-bar", "off"]
-        run(command, show_download)
+        run(command, None if "--dry-run" in arguments else show_download)
 
     def install(self, title: str, names: list[str], constraints: list[str]) -> bool:
         """Install requirement files; constraints are further requirement lines that hold for every dependency."""
