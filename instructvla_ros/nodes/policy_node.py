@@ -54,8 +54,8 @@ class PolicyNode(LifecycleNode):
             ParameterError, ProfileError: a parameter or the profile is wrong.
         """
         super().__init__("policy_node")
-        self._parameters = declare(self, POLICY_NODE)
-        self._profile = RobotProfile.load(self._parameters.robot)
+        self._given = declare(self, POLICY_NODE)
+        self._profile = RobotProfile.load(self._given.robot)
         self._model = None
         self._urdf: str | None = None
         self._instruction = ""
@@ -74,7 +74,7 @@ class PolicyNode(LifecycleNode):
         self._reasoning_publisher = self.create_publisher(Reasoning, "reasoning", qos.TEXT)
         self._diagnostics_publisher = self.create_publisher(DiagnosticArray, "/diagnostics", qos.TEXT)
         self.create_timer(1.0, self._publish_diagnostics, callback_group=self._report_group)
-        if self._parameters.autostart:
+        if self._given.autostart:
             self._autostart = self.create_timer(0.0, self._start_by_itself)
 
     def _start_by_itself(self) -> None:
@@ -98,7 +98,7 @@ class PolicyNode(LifecycleNode):
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Start to act, in a new epoch."""
-        rate = self._parameters.control_rate or self._profile.control_rate
+        rate = self._given.control_rate or self._profile.control_rate
         if self._loop is not None:
             self._loop.restart()
         self._thread = FixedRateThread("policy", 1.0 / rate, self._tick, on_error=self._on_tick_error)
@@ -140,7 +140,7 @@ class PolicyNode(LifecycleNode):
 
         from instructvla_ros.model import InstructVLA
 
-        given = self._parameters
+        given = self._given
         if not given.checkpoint:
             raise ValueError("parameter checkpoint is empty: give the model's run folder")
         device = given.device
@@ -169,7 +169,7 @@ class PolicyNode(LifecycleNode):
         made.append(self.create_subscription(String, "robot_description", self._on_robot_description, qos.LATCHED))
         made.append(self.create_subscription(JointStateMessage, "joint_states", self._on_joint_state, qos.SENSOR))
         made.extend(qos.subscribe_latched_or_not(self, String, "instruction", self._on_instruction))
-        compressed = self._parameters.image_transport == "compressed"
+        compressed = self._given.image_transport == "compressed"
         for view in list(IMAGE_TOPICS)[: self._model.num_views]:
             topic = f"{IMAGE_TOPICS[view]}/compressed" if compressed else IMAGE_TOPICS[view]
             kind = CompressedImage if compressed else Image
@@ -180,9 +180,9 @@ class PolicyNode(LifecycleNode):
             return
         try:
             chain = KinematicChain.from_urdf(message.data, self._profile.base_frame, self._profile.tip_frame)
-            seed = None if self._parameters.seed < 0 else self._parameters.seed
-            policy = Policy(self._model, self._profile, chain, dataset=self._parameters.dataset or None, seed=seed)
-            reasoning = None if self._parameters.reasoning == "profile" else self._parameters.reasoning
+            seed = None if self._given.seed < 0 else self._given.seed
+            policy = Policy(self._model, self._profile, chain, dataset=self._given.dataset or None, seed=seed)
+            reasoning = None if self._given.reasoning == "profile" else self._given.reasoning
             loop = ActLoop(
                 policy, reasoning=reasoning, on_reasoning=self._publish_reasoning, on_epoch=self._publish_epoch
             )
@@ -285,7 +285,7 @@ class PolicyNode(LifecycleNode):
 
     def _publish_diagnostics(self) -> None:
         loop, thread = self._loop, self._thread
-        values: dict[str, object] = {"checkpoint": self._parameters.checkpoint, "instruction": self._instruction}
+        values: dict[str, object] = {"checkpoint": self._given.checkpoint, "instruction": self._instruction}
         if self._fault:
             level, summary = DiagnosticStatus.ERROR, self._fault
         elif thread is None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import rclpy
+from rcl_interfaces.srv import GetParameters, ListParameters
 from rclpy.parameter import Parameter as RosParameter
 
 from instructvla_ros.nodes import parameters
@@ -63,6 +64,17 @@ def test_a_parameter_cannot_be_changed_while_the_node_runs(make_node) -> None:
     node = make_node()
     parameters.declare(node, (Parameter("speed", 1.0, "speed", minimum=0.0, maximum=2.0),))
     assert not node.set_parameters([RosParameter("speed", value=1.5)])[0].successful
+
+
+@pytest.mark.parametrize("name", ["policy_node", "safety_filter_node", "sim_arm_node"])
+def test_a_running_node_tells_its_parameters(name: str, graph) -> None:
+    process = graph.start(name)
+    listed = graph.call(ListParameters, f"{name}/list_parameters", ListParameters.Request())
+    assert {parameter.name for parameter in NODES[name]} <= set(listed.result.names)
+    names = [parameter.name for parameter in NODES[name]]
+    values = graph.call(GetParameters, f"{name}/get_parameters", GetParameters.Request(names=names)).values
+    assert len(values) == len(names) and all(value.type for value in values)
+    assert process.stop() == 0, process.output
 
 
 def test_the_documented_table_is_the_declared_one() -> None:
