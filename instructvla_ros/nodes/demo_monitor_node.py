@@ -13,7 +13,6 @@ import time
 
 import numpy as np
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
-from rclpy.node import Node
 from sensor_msgs.msg import Image
 from sensor_msgs.msg import JointState as JointStateMessage
 from std_msgs.msg import String
@@ -23,14 +22,14 @@ from instructvla_ros.demo_report import HEADING, DemoReport
 from instructvla_ros.msg import ActionChunk, Reasoning, SafetyStatus
 from instructvla_ros.nodes import messages, qos
 from instructvla_ros.nodes.parameters import DEMO_MONITOR_NODE, declare
-from instructvla_ros.nodes.running import run_node
+from instructvla_ros.nodes.running import RunnableNode, run_node
 from instructvla_ros.policy.profile import RobotProfile
 from instructvla_ros.robot.joint_state import JointStateError
 from instructvla_ros.robot.kinematics import KinematicChain
 from instructvla_ros.safety import SafetyState
 
 
-class DemoMonitorNode(Node):
+class DemoMonitorNode(RunnableNode):
     """Counts what flows through the graph of a demo."""
 
     def __init__(self) -> None:
@@ -39,7 +38,6 @@ class DemoMonitorNode(Node):
         self.parameters = declare(self, DEMO_MONITOR_NODE)
         self.report = DemoReport()
         self.first_chunk: float | None = None
-        self.exit_code: int | None = None
         self._profile = RobotProfile.load(self.parameters.robot)
         self._chain: KinematicChain | None = None
         self._trouble = ""
@@ -68,11 +66,10 @@ class DemoMonitorNode(Node):
         """Time since the first chunk [s]; 0 before it."""
         return 0.0 if self.first_chunk is None else time.monotonic() - self.first_chunk
 
-    def destroy_node(self) -> None:
+    def stop_working(self) -> None:
         """Close with the summary, however the demo ended."""
         print(self.report.summary(self.elapsed), flush=True)
         self.exit_code = 1 if self.report.missing() else 0
-        super().destroy_node()
 
     def _end_when_due(self) -> None:
         """End when the demo has run its time, waits too long for its first chunk, or a node cannot start."""

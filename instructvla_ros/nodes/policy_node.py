@@ -19,7 +19,6 @@ from functools import partial
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
-from rclpy.executors import MultiThreadedExecutor
 from rclpy.impl.implementation_singleton import rclpy_implementation
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from sensor_msgs.msg import CompressedImage, Image
@@ -31,7 +30,7 @@ from instructvla_ros.nodes import messages, qos
 from instructvla_ros.nodes.diagnostics import diagnostic
 from instructvla_ros.nodes.image_decoding import ImageError, to_rgb
 from instructvla_ros.nodes.parameters import POLICY_NODE, declare
-from instructvla_ros.nodes.running import run_node
+from instructvla_ros.nodes.running import RunnableNode, run_node
 from instructvla_ros.policy.act_loop import ActLoop, QuestionRefused
 from instructvla_ros.policy.act_reports import ReasoningUpdate, TickResult, TickStatus
 from instructvla_ros.policy.policy import Policy, PolicyError
@@ -44,7 +43,7 @@ IMAGE_TOPICS = {"primary": "image", "wrist": "wrist_image"}
 ANSWER_TIMEOUT = 60.0  # longest wait for an answer to ~/ask [s]
 
 
-class PolicyNode(LifecycleNode):
+class PolicyNode(LifecycleNode, RunnableNode):
     """Feeds the act loop with the newest messages and publishes what it makes of them."""
 
     def __init__(self) -> None:
@@ -122,10 +121,9 @@ class PolicyNode(LifecycleNode):
         self._release()
         return super().on_shutdown(state)
 
-    def destroy_node(self) -> None:
-        """Stop the thread before its publishers go."""
+    def stop_working(self) -> None:
+        """Stop the thread before its publishers go, and refuse waiting questions."""
         self._release()
-        super().destroy_node()
 
     def _LifecycleNodeMixin__change_state(self, transition: int) -> TransitionCallbackReturn:  # noqa: N802
         # rclpy lets a transition that does not fit the present state raise out of its service: the node would end by it
@@ -344,7 +342,7 @@ def _figures(loop: ActLoop) -> dict[str, str]:
 def main() -> int:
     """Run the node until it is told to stop."""
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
-    return run_node(PolicyNode, lambda: MultiThreadedExecutor(num_threads=3))
+    return run_node(PolicyNode, threads=3)
 
 
 if __name__ == "__main__":

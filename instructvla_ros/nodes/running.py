@@ -4,21 +4,21 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 import rclpy
-from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.executors import Executor, ExternalShutdownException, MultiThreadedExecutor, SingleThreadedExecutor
+from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
 
-if TYPE_CHECKING:
-    from rclpy.executors import Executor
-    from rclpy.node import Node
-
 _LONGEST_WAIT = 0.1  # how late a signal may be noticed [s]: a wait for messages does not end by one
+
+_LONGEST_CALLBACK = 4.0  # how long a callback in progress may hold up the end [s]; launch gives a node 5 s
 
 
 class StopSignals:
@@ -40,13 +40,25 @@ class StopSignals:
         return self._seen.is_set()
 
 
-def run_node(make_node: Callable[[], Node], make_executor: Callable[[], Executor] = SingleThreadedExecutor) -> int:
+class RunnableNode(Node):
+    """A node that :func:`run_node` can run.
+
+    Attributes:
+        exit_code: the node ends by itself once this is not None.
+    """
+
+    exit_code: int | None = None
+
+    def stop_working(self) -> None:
+        """End the node's own threads; called once, before the node is destroyed, while publishers still work."""
+
+
+def run_node(make_node: Callable[[], RunnableNode], threads: int = 1) -> int:
     """Make a node, spin it until it is told to stop, and destroy it.
 
     Args:
         make_node: makes the node; the context is up by then.
-        make_executor: makes the executor that spins it. A node with a property ``exit_code`` ends by itself once that
-            is not None.
+        threads: how many callbacks may run at a time.
 
     Returns:
         The node's exit code, 0 after a clean end by signal, 2 where the node cannot start because its parameters or
@@ -54,23 +66,36 @@ def run_node(make_node: Callable[[], Node], make_executor: Callable[[], Executor
     """
     stop = StopSignals()
     rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
-    node = None
+    executor = SingleThreadedExecutor() if threads == 1 else MultiThreadedExecutor(threads)
     try:
         node = make_node()
-        executor = make_executor()
+    except (ValueError, OSError, ImportError, RuntimeError) as error:
+        print(f"cannot start: {error}", file=sys.stderr)
+        rclpy.try_shutdown()
+        return 2
+    try:
         executor.add_node(node)
-        while not stop.seen and getattr(node, "exit_code", None) is None:
+        while not stop.seen and node.exit_code is None:
             executor.spin_once(timeout_sec=_LONGEST_WAIT)
-        executor.shutdown()
     except ExternalShutdownException:
         pass
-    except (ValueError, OSError, ImportError, RuntimeError) as error:
-        if node is not None:
-            raise
-        print(f"cannot start: {error}", file=sys.stderr)
-        return 2
     finally:
-        if node is not None:
-            node.destroy_node()
+        node.stop_working()
+        if not _callbacks_ended(executor):
+            os._exit(node.exit_code or 0)  # a callback that cannot be cut short, such as the loading of a model
+        executor.shutdown()
+        node.destroy_node()
         rclpy.try_shutdown()
-    return getattr(node, "exit_code", None) or 0
+    return node.exit_code or 0
+
+
+def _callbacks_ended(executor: Executor) -> bool:
+    """Wait for callbacks in progress, which rclpy's own shutdown does not: the node must outlive them."""
+    pool = getattr(executor, "_executor", None)
+    if pool is None:
+        return True
+    pool.shutdown(wait=False, cancel_futures=True)
+    deadline = time.monotonic() + _LONGEST_CALLBACK
+    for thread in list(pool._threads):
+        thread.join(max(0.0, deadline - time.monotonic()))
+    return not any(thread.is_alive() for thread in pool._threads)

@@ -17,7 +17,6 @@ import threading
 import time
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
-from rclpy.node import Node
 from sensor_msgs.msg import JointState as JointStateMessage
 from std_msgs.msg import Bool, Float64MultiArray, String
 from std_srvs.srv import Trigger
@@ -28,7 +27,7 @@ from instructvla_ros.msg import SafetyStatus
 from instructvla_ros.nodes import messages, qos
 from instructvla_ros.nodes.diagnostics import diagnostic
 from instructvla_ros.nodes.parameters import SAFETY_FILTER_NODE, declare
-from instructvla_ros.nodes.running import run_node
+from instructvla_ros.nodes.running import RunnableNode, run_node
 from instructvla_ros.policy.profile import RobotProfile
 from instructvla_ros.robot.kinematics import KinematicChain
 from instructvla_ros.safety import (
@@ -45,7 +44,7 @@ from instructvla_ros.timing import FixedRateThread, RateMeter
 STATUS_PERIOD = 0.1  # what an operator sees is never older [s]
 
 
-class SafetyFilterNode(Node):
+class SafetyFilterNode(RunnableNode):
     """Steps the safety filter at a fixed rate between the topics."""
 
     def __init__(self) -> None:
@@ -96,10 +95,9 @@ class SafetyFilterNode(Node):
             f"limits for {self._profile.name} in force at {parameters.rate:g} Hz; waiting for robot_description"
         )
 
-    def destroy_node(self) -> None:
+    def stop_working(self) -> None:
         """Stop the thread before its publishers go."""
         self._thread.stop()
-        super().destroy_node()
 
     def _on_robot_description(self, message: String) -> None:
         if self._filter is not None:

@@ -12,7 +12,6 @@ import sys
 import time
 
 from builtin_interfaces.msg import Time
-from rclpy.node import Node
 from sensor_msgs.msg import Image
 from sensor_msgs.msg import JointState as JointStateMessage
 from std_msgs.msg import Float64MultiArray, Header, String
@@ -21,14 +20,14 @@ from trajectory_msgs.msg import JointTrajectory as JointTrajectoryMessage
 from instructvla_ros.nodes import messages, qos
 from instructvla_ros.nodes.image_decoding import to_message
 from instructvla_ros.nodes.parameters import SIM_ARM_NODE, declare
-from instructvla_ros.nodes.running import run_node
+from instructvla_ros.nodes.running import RunnableNode, run_node
 from instructvla_ros.sim.arm_model import urdf
 from instructvla_ros.sim.realtime import SimulatedArm
 from instructvla_ros.sim.table_top import TableTop
 from instructvla_ros.timing import FixedRateThread
 
 
-class SimArmNode(Node):
+class SimArmNode(RunnableNode):
     """Publishes what the simulated arm and its cameras measure, and passes commands on to it."""
 
     def __init__(self) -> None:
@@ -63,12 +62,11 @@ class SimArmNode(Node):
             f"simulated arm ready: {', '.join(item.name for item in self._arm.table_top.objects)} on the table"
         )
 
-    def destroy_node(self) -> None:
+    def stop_working(self) -> None:
         """Stop the threads before their publishers go."""
         for thread in self._threads:
             thread.stop()
         self._arm.stop()
-        super().destroy_node()
 
     def _ros_time(self, stamp: float) -> Time:
         """An instant of the arm's monotonic clock as ROS time."""
