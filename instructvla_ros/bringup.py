@@ -22,6 +22,7 @@ from instructvla_ros.shared_files import PACKAGE, shared_folder
 Value = bool | int | float | str
 
 SIMULATED_ROBOT = "sim"
+DEMO_THREADS = 1  # a small model gains nothing from a second thread, which waits long on a busy machine
 UNTRAINED_NOTE = "The model is a tiny untrained one: it shows that the chain runs, its words and motions mean nothing."
 
 
@@ -76,6 +77,7 @@ def bringup_processes(
     *,
     base_vlm: str = "",
     device: str = "auto",
+    threads: int = 0,
     dtype: str = "auto",
     dataset: str = "",
     limits: str = "",
@@ -91,6 +93,7 @@ def bringup_processes(
         checkpoint: run folder of the model.
         base_vlm: folder with the vision-language model's config and tokenizer; empty: as the run names it.
         device: where the model runs.
+        threads: CPU threads of the model; 0: as torch chooses.
         dtype: type of the model's weights.
         dataset: key into the run's dataset statistics; empty: as the robot's profile says.
         limits: limits name in config/limits/, or path; empty: those named like the robot.
@@ -108,6 +111,7 @@ def bringup_processes(
         "checkpoint": checkpoint,
         "base_vlm": base_vlm,
         "device": device,
+        "threads": threads,
         "dtype": dtype,
         "dataset": dataset,
         "autostart": autostart,
@@ -132,6 +136,7 @@ def demo_processes(
     *,
     base_vlm: str = "",
     device: str = "auto",
+    threads: int = 0,
     namespace: str = "",
     note: str = "",
 ) -> list[NodeProcess]:
@@ -143,10 +148,13 @@ def demo_processes(
         duration: how long the demo runs after the first action chunk [s]; 0: until it is interrupted.
         base_vlm: folder with the vision-language model's config and tokenizer; empty: as the run names it.
         device: where the model runs.
+        threads: CPU threads of the model; 0: as torch chooses.
         namespace: namespace of all nodes.
         note: a line that the demo shows first.
     """
-    system = bringup_processes(SIMULATED_ROBOT, checkpoint, base_vlm=base_vlm, device=device, namespace=namespace)
+    system = bringup_processes(
+        SIMULATED_ROBOT, checkpoint, base_vlm=base_vlm, device=device, threads=threads, namespace=namespace
+    )
     parameters: dict[str, Value] = {
         "robot": SIMULATED_ROBOT,
         "instruction": instruction,

@@ -22,6 +22,7 @@ from collections.abc import Sequence
 from types import FrameType
 
 from instructvla_ros.bringup import (
+    DEMO_THREADS,
     UNTRAINED_NOTE,
     NodeProcess,
     demo_processes,
@@ -164,6 +165,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--checkpoint", default="", help="run folder of a model; default: a tiny untrained one")
     parser.add_argument("--base-vlm", default="", help="folder with the vision-language model's config and tokenizer")
     parser.add_argument("--device", default="auto", help="where the model runs: auto, cpu, cuda, ...")
+    parser.add_argument(
+        "--threads",
+        type=int,
+        default=DEMO_THREADS,
+        help=f"CPU threads of the model; 0: as torch chooses (default: {DEMO_THREADS}, enough for a small one)",
+    )
     parser.add_argument("--namespace", default="", help="namespace of all nodes")
     parser.add_argument("--verbose", action="store_true", help="show all that the nodes log")
     arguments = parser.parse_args(argv)
@@ -183,6 +190,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         arguments.seconds,
         base_vlm=arguments.base_vlm,
         device=arguments.device,
+        threads=arguments.threads,
         namespace=arguments.namespace,
         note="" if arguments.checkpoint else UNTRAINED_NOTE,
     )

@@ -33,6 +33,7 @@ def start_nodes(context: LaunchContext) -> list[Action]:
         argument("checkpoint"),
         base_vlm=argument("base_vlm"),
         device=argument("device"),
+        threads=int(argument("threads")),
         dtype=argument("dtype"),
         dataset=argument("dataset"),
         limits=argument("limits"),
@@ -52,6 +53,7 @@ def generate_launch_description() -> LaunchDescription:
             DeclareLaunchArgument("checkpoint", description=DESCRIPTIONS["checkpoint"]),
             DeclareLaunchArgument("base_vlm", default_value="", description=DESCRIPTIONS["base_vlm"]),
             DeclareLaunchArgument("device", default_value="auto", description=DESCRIPTIONS["device"]),
+            DeclareLaunchArgument("threads", default_value="0", description=DESCRIPTIONS["threads"]),
             DeclareLaunchArgument(
                 "dtype", default_value="auto", choices=CHOICES["dtype"], description=DESCRIPTIONS["dtype"]
             ),

@@ -13,7 +13,13 @@ from launch.actions import DeclareLaunchArgument, OpaqueFunction, RegisterEventH
 from launch.event_handlers import OnProcessExit
 from launch.substitutions import LaunchConfiguration
 
-from instructvla_ros.bringup import UNTRAINED_NOTE, demo_processes, network_environment, untrained_checkpoint
+from instructvla_ros.bringup import (
+    DEMO_THREADS,
+    UNTRAINED_NOTE,
+    demo_processes,
+    network_environment,
+    untrained_checkpoint,
+)
 from instructvla_ros.launching import end_with, node_action
 from instructvla_ros.nodes.parameters import DEMO_MONITOR_NODE, POLICY_NODE
 
@@ -33,6 +39,7 @@ def start_nodes(context: LaunchContext) -> list[Action]:
         float(argument("seconds")),
         base_vlm=argument("base_vlm"),
         device=argument("device"),
+        threads=int(argument("threads")),
         namespace=argument("namespace"),
         note="" if argument("checkpoint") else UNTRAINED_NOTE,
     )
@@ -59,6 +66,7 @@ def generate_launch_description() -> LaunchDescription:
             ),
             DeclareLaunchArgument("base_vlm", default_value="", description=DESCRIPTIONS["base_vlm"]),
             DeclareLaunchArgument("device", default_value="auto", description=DESCRIPTIONS["device"]),
+            DeclareLaunchArgument("threads", default_value=str(DEMO_THREADS), description=DESCRIPTIONS["threads"]),
             DeclareLaunchArgument("namespace", default_value="", description="Namespace of all nodes."),
             *(SetEnvironmentVariable(*item) for item in network_environment(os.environ, localhost=True).items()),
             OpaqueFunction(function=start_nodes),
