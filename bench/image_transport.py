@@ -17,11 +17,11 @@ import platform
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import numpy as np
 
-PROFILE = Path(__file__).resolve().parents[1] / "config" / "fastdds" / "shared_memory.xml"
+from instructvla_ros.bringup import network_environment
+
 WARM_UP = 20  # images that do not count
 
 
@@ -86,7 +86,7 @@ def run(arguments: argparse.Namespace, profile: bool, domain: int) -> list[float
     for name in ("FASTRTPS_DEFAULT_PROFILES_FILE", "FASTDDS_DEFAULT_PROFILES_FILE"):
         environment.pop(name, None)
     if profile:
-        environment["FASTRTPS_DEFAULT_PROFILES_FILE"] = str(PROFILE)
+        environment |= network_environment(environment, localhost=True)
     command = [sys.executable, __file__, *sys.argv[1:], "--role"]
     sink = subprocess.Popen([*command, "receive"], env=environment, stdout=subprocess.PIPE, text=True)
     source = subprocess.Popen([*command, "publish"], env=environment)

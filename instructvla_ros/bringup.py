@@ -172,8 +172,11 @@ def network_environment(environment: Mapping[str, str], *, localhost: bool) -> d
         localhost: whether to look for other nodes on this machine only.
     """
     added = {}
-    if not environment.get("FASTRTPS_DEFAULT_PROFILES_FILE") and not environment.get("FASTDDS_DEFAULT_PROFILES_FILE"):
-        added["FASTRTPS_DEFAULT_PROFILES_FILE"] = str(shared_folder("config/fastdds") / "shared_memory.xml")
+    old_name, new_name = "FASTRTPS_DEFAULT_PROFILES_FILE", "FASTDDS_DEFAULT_PROFILES_FILE"
+    if not environment.get(old_name) and not environment.get(new_name):
+        # Fast DDS 3, which came with Kilted, warns about the old name; Jazzy's ROS layer knows no other
+        profiles_file = old_name if environment.get("ROS_DISTRO") == "jazzy" else new_name
+        added[profiles_file] = str(shared_folder("config/fastdds") / "shared_memory.xml")
     if localhost and not environment.get("ROS_AUTOMATIC_DISCOVERY_RANGE"):
         added["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
     return added

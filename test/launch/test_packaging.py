@@ -82,8 +82,9 @@ def test_everything_that_rosdep_installs_is_pinned_for_machines_without_it() -> 
     python_packages = {"numpy", "scipy", "pillow", "PyYAML", "cv-bridge", "opencv-python-headless"}
     assert pinned("wheels.txt") == python_packages
     message_packages = {name for name in manifest_names("depend", "exec_depend") if name.endswith(("_msgs", "_srvs"))}
-    wheels = pinned("ros-jazzy.txt") | pinned("constraints-ros-jazzy.txt")
-    assert {f"ros-{name.replace('_', '-')}" for name in message_packages} <= wheels
+    for distribution in ("jazzy", "kilted"):
+        wheels = pinned(f"ros-{distribution}.txt") | pinned(f"constraints-ros-{distribution}.txt")
+        assert {f"ros-{name.replace('_', '-')}" for name in message_packages} <= wheels
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "requirements").glob("*.txt")), ids=lambda path: path.name)

@@ -165,6 +165,33 @@ def test_the_environment_keeps_what_the_user_has_chosen() -> None:
     assert shell(show, FASTDDS_DEFAULT_PROFILES_FILE="/mine.xml").stdout.split() == ["LOCALHOST", "none"]
 
 
+def test_wheels_of_each_release_have_an_environment_and_an_overlay_of_their_own() -> None:
+    show = ". tools/environment.sh; echo $ROS_DISTRO; echo $VIRTUAL_ENV; echo $AMENT_PREFIX_PATH"
+    jazzy = shell(show, ROS_FROM="wheels").stdout.splitlines()
+    kilted = shell(show, ROS_WHEELS="kilted").stdout.splitlines()
+    assert jazzy == ["jazzy", f"{ROOT}/.venv", f"{ROOT}/build/overlay:{ROOT}/.venv"]
+    own = f"{ROOT}/.venv-wheels-kilted"
+    assert kilted == ["kilted", own, f"{ROOT}/build/overlay-wheels-kilted:{own}"]
+
+
+def test_wheels_asked_for_by_name_win_over_a_distribution(tmp_path: Path) -> None:
+    ros2 = tmp_path / "bin" / "ros2"
+    ros2.parent.mkdir()
+    ros2.touch(mode=0o755)
+    answer = shell(
+        "tools/find_distribution.sh", ROS_DISTRO="jazzy", AMENT_PREFIX_PATH=str(tmp_path), ROS_WHEELS="kilted"
+    )
+    assert answer.stdout == ""
+
+
+def test_wheels_of_an_unknown_release_are_refused_with_the_known_ones(
+    set_up: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ROS_WHEELS", "foxy")
+    with pytest.raises(set_up.SetupError, match="foxy.*jazzy, kilted"):
+        set_up.set_up_wheels()
+
+
 def test_missing_system_packages_are_named_in_one_line_to_a_user_who_cannot_install(tmp_path: Path) -> None:
     (tmp_path / "id").write_text("#!/bin/sh\necho 1000\n")
     (tmp_path / "id").chmod(0o755)
