@@ -38,10 +38,10 @@ demo: setup  ## simulated arm, policy and safety filter for half a minute, with 
 	@$(ENTER) exec python -m instructvla_ros.demo --instruction "$$DEMO_INSTRUCTION" --seconds "$$DEMO_SECONDS" \
 	    $${DEMO_CHECKPOINT:+--checkpoint "$$DEMO_CHECKPOINT"} $(DEMO_ARGUMENTS)
 
-test: setup lint  ## every test, after the linter
+test: lint  ## every test, after ruff and mypy
 	@$(ENTER) python -m pytest $(PYTEST_ARGUMENTS)
 
-lint: setup  ## ruff
+lint: types  ## ruff and mypy
 	@$(ENTER) ruff check .
 
 types: setup  ## mypy

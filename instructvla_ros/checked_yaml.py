@@ -6,6 +6,7 @@ import difflib
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import TypeGuard
 
 import yaml
 
@@ -100,10 +101,10 @@ class CheckedMapping:
     def pair(self, key: str, lowest: float, highest: float) -> tuple[float, float]:
         """Two numbers between two bounds, both allowed."""
         value = self._value(key)
-        good = isinstance(value, list) and len(value) == 2 and all(_is_number(item) for item in value)
-        if not good or not all(lowest <= item <= highest for item in value):
+        items = value if isinstance(value, list) else []
+        if len(items) != 2 or not all(_is_number(item) and lowest <= item <= highest for item in items):
             raise self._wrong(key, f"two numbers in brackets{_range(lowest, highest)}")
-        return float(value[0]), float(value[1])
+        return float(items[0]), float(items[1])
 
     def integer(self, key: str, lowest: int, highest: int) -> int:
         """A whole number between two bounds, both allowed."""
@@ -183,7 +184,7 @@ def _listed(words: Iterable[str]) -> str:
     return ", ".join(words)
 
 
-def _is_number(value: object) -> bool:
+def _is_number(value: object) -> TypeGuard[float]:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 

@@ -59,7 +59,7 @@ def to_message(picture: np.ndarray) -> Image:
     height, width, _ = picture.shape
     message = Image(height=height, width=width, encoding="rgb8", step=width * 3)
     data = array("B")  # taken over as it is, where bytes would be copied element by element
-    data.frombytes(memoryview(np.ascontiguousarray(picture)).cast("B"))
+    data.frombytes(np.ascontiguousarray(picture).data.cast("B"))
     message.data = data
     return message
 

@@ -54,7 +54,9 @@ class Parameter:
         """
         if self.choices and value not in self.choices:
             raise ParameterError(f"parameter {self.name}: {value!r} is not one of {', '.join(self.choices)}")
-        if self.minimum is not None and self.maximum is not None and not self.minimum <= value <= self.maximum:
+        if self.minimum is None or self.maximum is None:
+            return
+        if isinstance(value, str) or not self.minimum <= value <= self.maximum:
             raise ParameterError(
                 f"parameter {self.name}: {value} is outside {self.minimum} .. {self.maximum} {self.unit}".rstrip()
             )
@@ -191,7 +193,7 @@ def declare(node: Node, parameters: tuple[Parameter, ...]) -> SimpleNamespace:
                     IntegerRange(from_value=int(parameter.minimum), to_value=int(parameter.maximum), step=1)
                 ]
         try:
-            value = node.declare_parameter(parameter.name, parameter.default, descriptor).value
+            value: Value = node.declare_parameter(parameter.name, parameter.default, descriptor).value
         except (ParameterException, InvalidParameterTypeException, InvalidParameterValueException) as error:
             kind = type(parameter.default).__name__
             allowed = f" in {parameter.allowed}" if parameter.allowed else ""

@@ -21,6 +21,8 @@ from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
 from rclpy.impl.implementation_singleton import rclpy_implementation
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+from rclpy.service import Service
+from rclpy.subscription import Subscription
 from sensor_msgs.msg import CompressedImage, Image
 from sensor_msgs.msg import JointState as JointStateMessage
 from std_msgs.msg import Header, String
@@ -33,6 +35,7 @@ from instructvla_ros.nodes.parameters import POLICY_NODE, declare
 from instructvla_ros.nodes.running import RunnableNode, run_node
 from instructvla_ros.policy.act_loop import ActLoop, QuestionRefused
 from instructvla_ros.policy.act_reports import ReasoningUpdate, TickResult, TickStatus
+from instructvla_ros.policy.interfaces import Model
 from instructvla_ros.policy.policy import Policy, PolicyError
 from instructvla_ros.policy.profile import RobotProfile
 from instructvla_ros.robot.kinematics import KinematicChain
@@ -55,7 +58,7 @@ class PolicyNode(LifecycleNode, RunnableNode):
         super().__init__("policy_node")
         self._given = declare(self, POLICY_NODE)
         self._profile = RobotProfile.load(self._given.robot)
-        self._model = None
+        self._model: Model | None = None
         self._urdf: str | None = None
         self._instruction = ""
         self._loop: ActLoop | None = None
@@ -63,8 +66,8 @@ class PolicyNode(LifecycleNode, RunnableNode):
         self._hold = "not configured"
         self._fault = ""
         self._image_faults: dict[str, str] = {}
-        self._subscriptions_made: list = []
-        self._service = None
+        self._subscriptions_made: list[Subscription] = []
+        self._service: Service | None = None
 
         # Loading a model takes a while and an answer waits for the network: neither may silence the other callbacks.
         self._ask_group = MutuallyExclusiveCallbackGroup()
@@ -84,14 +87,14 @@ class PolicyNode(LifecycleNode, RunnableNode):
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Load the model, run it once, and start to listen."""
         try:
-            self._load_model()
+            self._model = self._load_model()
         except (ValueError, OSError, KeyError, RuntimeError, ImportError) as error:
             self._fault = f"cannot load the model: {error}"
             self.get_logger().error(self._fault)
             return TransitionCallbackReturn.FAILURE
         self._fault = ""
         self._hold = "no robot_description yet"
-        self._subscribe()
+        self._subscribe(self._model.num_views)
         self._service = self.create_service(Ask, "~/ask", self._on_ask, callback_group=self._ask_group)
         return super().on_configure(state)
 
@@ -128,12 +131,12 @@ class PolicyNode(LifecycleNode, RunnableNode):
     def _LifecycleNodeMixin__change_state(self, transition: int) -> TransitionCallbackReturn:  # noqa: N802
         # rclpy lets a transition that does not fit the present state raise out of its service: the node would end by it
         try:
-            return super()._LifecycleNodeMixin__change_state(transition)
+            return super()._LifecycleNodeMixin__change_state(transition)  # type: ignore[misc]  # a mangled name
         except rclpy_implementation.RCLError as error:
             self.get_logger().error(f"transition {transition} is not possible now: {error}")
             return TransitionCallbackReturn.FAILURE
 
-    def _load_model(self) -> None:
+    def _load_model(self) -> Model:
         import torch
 
         from instructvla_ros.model import InstructVLA
@@ -154,32 +157,34 @@ class PolicyNode(LifecycleNode, RunnableNode):
             torch.set_num_threads(given.threads)
         self.get_logger().info(f"loading {given.checkpoint} on {device} as {kind} ...")
         started = time.monotonic()
-        self._model = InstructVLA.from_pretrained(
+        model = InstructVLA.from_pretrained(
             given.checkpoint, base_vlm=given.base_vlm or None, device=device, dtype=getattr(torch, kind)
         )
         self.get_logger().info(f"loaded in {time.monotonic() - started:.1f} s; warming up ...")
         # a policy without kinematics serves to check that checkpoint and profile fit, and to warm up
-        rehearsal = Policy(self._model, self._profile, None, dataset=given.dataset or None, check_chain=False)
+        rehearsal = Policy(model, self._profile, None, dataset=given.dataset or None, check_chain=False)
         self.get_logger().info(f"first inference took {rehearsal.warm_up():.2f} s; ready to activate")
+        return model
 
-    def _subscribe(self) -> None:
+    def _subscribe(self, num_views: int) -> None:
         made = self._subscriptions_made
         made.append(self.create_subscription(String, "robot_description", self._on_robot_description, qos.LATCHED))
         made.append(self.create_subscription(JointStateMessage, "joint_states", self._on_joint_state, qos.SENSOR))
         made.extend(qos.subscribe_latched_or_not(self, String, "instruction", self._on_instruction))
         compressed = self._given.image_transport == "compressed"
-        for view in list(IMAGE_TOPICS)[: self._model.num_views]:
+        for view in list(IMAGE_TOPICS)[:num_views]:
             topic = f"{IMAGE_TOPICS[view]}/compressed" if compressed else IMAGE_TOPICS[view]
             kind = CompressedImage if compressed else Image
             made.append(self.create_subscription(kind, topic, partial(self._on_image, view), qos.SENSOR))
 
     def _on_robot_description(self, message: String) -> None:
-        if message.data == self._urdf:
+        model = self._model
+        if model is None or message.data == self._urdf:
             return
         try:
             chain = KinematicChain.from_urdf(message.data, self._profile.base_frame, self._profile.tip_frame)
             seed = None if self._given.seed < 0 else self._given.seed
-            policy = Policy(self._model, self._profile, chain, dataset=self._given.dataset or None, seed=seed)
+            policy = Policy(model, self._profile, chain, dataset=self._given.dataset or None, seed=seed)
             reasoning = None if self._given.reasoning == "profile" else self._given.reasoning
             loop = ActLoop(
                 policy, reasoning=reasoning, on_reasoning=self._publish_reasoning, on_epoch=self._publish_epoch

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
@@ -34,9 +34,9 @@ def subscribe_latched_or_not(
     DDS joins a transient-local subscription to transient-local publishers only, so a plain ``ros2 topic pub`` would
     never be heard. Two subscriptions hear both; a message that comes by both is passed on once.
     """
-    seen: list[tuple[int, object]] = []
+    seen: list[tuple[object, object]] = []
 
-    def on_message(message: object, info: dict[str, int]) -> None:
+    def on_message(message: object, info: Mapping[str, object]) -> None:
         key = (info["source_timestamp"], message)
         if key in seen:
             seen.remove(key)
@@ -47,4 +47,8 @@ def subscribe_latched_or_not(
     volatile = QoSProfile(depth=10, reliability=ReliabilityPolicy.RELIABLE)
     latched = QoSProfile(depth=10, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 
-    return [node.create_subscription(message_type, topic, on_message, qos) for qos in (volatile, latched)]
+    return [
+        # Jazzy's annotation knows callbacks of one argument only
+        node.create_subscription(message_type, topic, on_message, qos)  # type: ignore[arg-type]
+        for qos in (volatile, latched)
+    ]

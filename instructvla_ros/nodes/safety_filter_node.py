@@ -29,6 +29,8 @@ from instructvla_ros.nodes.diagnostics import diagnostic
 from instructvla_ros.nodes.parameters import SAFETY_FILTER_NODE, declare
 from instructvla_ros.nodes.running import RunnableNode, run_node
 from instructvla_ros.policy.profile import RobotProfile
+from instructvla_ros.robot.action_chunk import ActionChunk
+from instructvla_ros.robot.joint_state import JointState
 from instructvla_ros.robot.kinematics import KinematicChain
 from instructvla_ros.safety import (
     Intervention,
@@ -61,8 +63,8 @@ class SafetyFilterNode(RunnableNode):
         self._filter: SafetyFilter | None = None
 
         self._mailbox = threading.Lock()
-        self._joint_state = None
-        self._chunks: list = []
+        self._joint_state: JointState | None = None
+        self._chunks: list[ActionChunk] = []
         self._refused: list[Intervention] = []
         self._emergency = False
         self._stop_requested = False

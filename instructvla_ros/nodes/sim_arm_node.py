@@ -80,7 +80,7 @@ class SimArmNode(RunnableNode):
                 header=Header(stamp=self._ros_time(state.stamp), frame_id="base_link"),
                 name=list(state.names),
                 position=state.positions.tolist(),
-                velocity=state.velocities.tolist(),
+                velocity=[] if state.velocities is None else state.velocities.tolist(),
             )
         )
 

@@ -19,11 +19,25 @@ class Model(Protocol):
     ``act`` and the same in ``words`` for people.
     """
 
-    chunk_length: int
-    num_views: int
-    uses_state: bool
-    datasets: Sequence[str]
-    has_reasoning: bool
+    @property
+    def chunk_length(self) -> int:
+        """Actions of a chunk."""
+
+    @property
+    def num_views(self) -> int:
+        """Images that it wants."""
+
+    @property
+    def uses_state(self) -> bool:
+        """Whether ``act`` needs ``proprio``."""
+
+    @property
+    def datasets(self) -> Sequence[str]:
+        """Names that ``act`` takes as ``dataset``."""
+
+    @property
+    def has_reasoning(self) -> bool:
+        """Whether it was trained to reason in words."""
 
     def act(
         self,
