@@ -48,6 +48,7 @@ class ChunkGate:
     def void_until(self, now: float) -> None:
         """From here on refuse chunks whose observation was made at or before this instant [s]."""
         self._not_before = now
+        self._newest = None  # else a policy restarted under a clock that was set back would never be heard again
 
     def judge(self, chunk: ActionChunk, now: float) -> Refusal | None:
         """None where the chunk may be followed, else why not.

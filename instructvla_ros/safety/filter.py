@@ -170,7 +170,7 @@ class SafetyFilter:
         """Takes in stops and resets; tells whether the command was set anew on the measured positions."""
         set_anew = False
         obstacle = ""
-        if velocities is not None and velocities.any():
+        if velocities is not None and not self._at_rest(velocities):
             obstacle = "the arm is still braking"
         elif self._plan is not None and self._measurement.positions is None:
             obstacle = self._measurement.problem
@@ -181,17 +181,24 @@ class SafetyFilter:
         parted, joint = self._parted(positions)
         if released:
             self._gate.void_until(now)
+            self._gripper.doubt()
             self._resting_reason = "reset: waiting for an action chunk made from now on"
-            if parted > self._limits.tracking_tolerance and measured is not None:
-                self._start_at(measured, now)
-                set_anew = True
         elif parted > self._limits.tracking_tolerance and not self._latch.latched:
             allowed = self._limits.tracking_tolerance
             reason = f"{joint} is {parted:.3g} rad from where it was commanded, allowed {allowed:g} rad"
             interventions.append(self._latch.fault("tracking_tolerance", joint, reason, parted, allowed, "rad"))
         if self._latch.latched:
             self._let_run_out(self._latch.reason)
+        if (released or self._latch.latched) and self._at_rest(velocities) and measured is not None:
+            # An arm that is held or pushed away must not be pressed against what holds it until somebody resets.
+            set_anew = parted > self._limits.tracking_tolerance
+            if set_anew:
+                self._start_at(measured, now)
         return set_anew
+
+    @staticmethod
+    def _at_rest(velocities: np.ndarray | None) -> bool:
+        return velocities is not None and not velocities.any()
 
     def _parted(self, positions: np.ndarray | None) -> tuple[float, str]:
         if positions is None or self._measurement.positions is None:

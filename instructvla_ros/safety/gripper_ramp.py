@@ -15,6 +15,7 @@ class GripperRamp:
     def __init__(self, speed: float) -> None:
         self._speed = speed
         self._goal: float | None = None
+        self._doubtful = False
         self.opening: float | None = None
 
     def ask(self, opening: float, measured: float | None) -> Intervention | None:
@@ -22,15 +23,21 @@ class GripperRamp:
 
         Args:
             opening: asked for; finite.
-            measured: where the gripper is, to start from the first time; None where nobody knows: then the first
-                opening asked for is commanded at once.
+            measured: where the gripper is; None where nobody knows. The first command, and the first after a stop, lies
+                between it and the opening asked for, so that the gripper never sets out the other way: a grip is not
+                loosened to be closed again, nor a hand-closed gripper opened first.
 
         Returns:
             an intervention where the opening asked for is outside 0 to 1.
         """
         self._goal = min(max(opening, 0.0), 1.0)
-        if self.opening is None:
-            self.opening = self._goal if measured is None else measured
+        if measured is not None and (self.opening is None or self._doubtful):
+            before = measured if self.opening is None else self.opening
+            low, high = sorted((measured, self._goal))
+            self.opening = min(max(before, low), high)
+        elif self.opening is None:
+            self.opening = self._goal
+        self._doubtful = False
         if self._goal == opening:
             return None
         return Intervention(
@@ -41,6 +48,10 @@ class GripperRamp:
     def rest(self) -> None:
         """Stays where it is."""
         self._goal = self.opening
+
+    def doubt(self) -> None:
+        """Look at the measured opening again before the next command: somebody may have moved the gripper."""
+        self._doubtful = True
 
     def move(self, elapsed: float) -> Intervention | None:
         """Goes on for some time [s] towards the goal.

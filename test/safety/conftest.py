@@ -82,7 +82,7 @@ class Rig:
         self.command: SafetyCommand | None = None
         self.report: SafetyReport | None = None
         self.joint_states = "good"
-        self.reseeded = False
+        self._stops = Stops()
         self._sent_at = self.now
         self._last_good = self.now
         self._names = chain.joint_names
@@ -106,12 +106,13 @@ class Rig:
             target, _ = self.command.trajectory.sample(self.now - self._sent_at)
             self.arm = target + self.lag * (self.arm - target)
         before = self.command
-        command, self.report = self.filter.step(self.now, self._joint_state(), chunks, stops or Stops())
+        self._stops = stops or Stops()
+        command, self.report = self.filter.step(self.now, self._joint_state(), chunks, self._stops)
         if command is None:
             assert before is None, "the filter fell silent"
             return self.report
         self._watch(command, before, self.now - self._sent_at)
-        self.command, self._sent_at, self.reseeded = command, self.now, False
+        self.command, self._sent_at = command, self.now
         return self.report
 
     def run(self, seconds: float, stops: Stops | None = None) -> SafetyReport:
@@ -170,13 +171,25 @@ class Rig:
         if before is None:
             np.testing.assert_array_equal(trajectory.positions[0], self.arm)
             assert not trajectory.velocities.any()
-        elif not self.reseeded:
+        elif not self._set_anew(trajectory, *before.trajectory.sample(elapsed)):
             positions, velocities = before.trajectory.sample(elapsed)
             np.testing.assert_allclose(trajectory.positions[0], positions, atol=1e-8)
             np.testing.assert_allclose(trajectory.velocities[0], velocities, atol=1e-4)
         self._watch_joints(trajectory)
         self._watch_gripper_point(trajectory)
         self._watch_opening(command, elapsed)
+
+    def _set_anew(self, trajectory: JointTrajectory, positions: np.ndarray, velocities: np.ndarray) -> bool:
+        """Whether this is the one jump there may be: an arm that was moved away at rest is held where it is."""
+        latched = self.report.state in (SafetyState.STOPPED, SafetyState.STOPPING, SafetyState.FAULT)
+        apart = np.abs(positions - self.arm).max()
+        return bool(
+            (latched or self._stops.reset)
+            and not velocities.any()
+            and apart > self.limits.tracking_tolerance
+            and np.array_equal(trajectory.positions, np.tile(self.arm, (len(trajectory.times), 1)))
+            and not trajectory.velocities.any()
+        )
 
     def _watch_joints(self, trajectory: JointTrajectory) -> None:
         caps = np.minimum(self._velocities, self.filter.joint_speed_caps)

@@ -128,7 +128,6 @@ class HostileWorld(RuleBasedStateMachine):
     def reset(self, emergency):
         latched, still = self.rig.report.state in LATCHED, self.rig.at_rest
         before = self.rig.command.trajectory.positions[0].copy()
-        self.rig.reseeded = latched  # a reset may take the arm as it finds it
         self.rig.step(stops=Stops(emergency=emergency, reset=True))
         if emergency:
             assert self.rig.report.state in LATCHED

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from instructvla_ros.safety.gripper_ramp import GripperRamp
 from instructvla_ros.safety import SafetyState, Stops
 
 EAST = (0.03, 0.0, 0.0)
@@ -143,13 +144,48 @@ def test_an_arm_that_does_not_follow_is_a_fault_that_latches(rig):
     assert rig.step([rig.chunk(EAST)]).state is SafetyState.FAULT
 
 
-def test_after_a_tracking_fault_a_reset_takes_the_arm_as_it_is(rig):
+def test_an_arm_that_is_pushed_away_is_held_where_it_is_and_not_pressed_back(rig):
     rig.arm = rig.arm + 0.5
     rig.lag = 1.0
     assert rig.step().state is SafetyState.FAULT
-    rig.reseeded = True
+    np.testing.assert_array_equal(rig.command.trajectory.positions[-1], rig.arm)
+    held = rig.arm.copy()
+    rig.arm = rig.arm + 0.05  # it sags a little: that is no reason to follow it
+    assert rig.run(0.5).state is SafetyState.FAULT
+    np.testing.assert_array_equal(rig.command.trajectory.positions[-1], held)
+    assert rig.step(stops=RESET).state is SafetyState.HOLDING
+    np.testing.assert_array_equal(rig.command.trajectory.positions[-1], held)
+
+
+def test_a_stopped_arm_that_is_moved_by_hand_is_not_pulled_back_by_the_reset(rig):
+    rig.step(stops=Stops(requested=True))
+    rig.arm = rig.arm + 0.5
+    rig.lag = 1.0
+    assert rig.step().state is SafetyState.STOPPED
     assert rig.step(stops=RESET).state is SafetyState.HOLDING
     np.testing.assert_array_equal(rig.command.trajectory.positions[-1], rig.arm)
+
+
+@pytest.mark.parametrize(
+    ("remembered", "measured", "asked", "first"),
+    [(1.0, 0.0, 0.0, 0.0), (0.0, 0.5, 0.0, 0.0), (0.0, 0.5, 1.0, 0.5), (1.0, 0.2, 0.6, 0.6)],
+)
+def test_after_a_stop_the_gripper_sets_out_from_where_it_is_towards_what_is_asked(remembered, measured, asked, first):
+    ramp = GripperRamp(speed=1.0)
+    ramp.ask(remembered, remembered)
+    ramp.doubt()
+    ramp.ask(asked, measured)
+    assert ramp.opening == first
+
+
+def test_a_policy_whose_clock_was_set_back_is_heard_again_after_a_reset(rig):
+    rig.step([rig.chunk(EAST, epoch=1000)])
+    assert rig.step([rig.chunk(EAST, epoch=7)]).sequence != rig.sequence
+    rig.step(stops=Stops(requested=True))
+    rig.run(0.3)
+    rig.step(stops=RESET)
+    rig.run(0.05)
+    assert rig.step([rig.chunk(EAST, epoch=7)]).state is SafetyState.MOVING
 
 
 @pytest.mark.parametrize("jump", [-5.0, -0.001, float("nan"), float("inf"), float("-inf")])
