@@ -12,9 +12,12 @@ publishes. The tick waits for nobody.
 
 from __future__ import annotations
 
+import math
 import sys
 import threading
 import time
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeoutError
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from sensor_msgs.msg import JointState as JointStateMessage
@@ -44,6 +47,8 @@ from instructvla_ros.safety import (
 from instructvla_ros.timing import FixedRateThread, RateMeter
 
 STATUS_PERIOD = 0.1  # what an operator sees is never older [s]
+GRIPPER_PERIOD = 0.1  # how often an unchanged gripper command is repeated, for a driver that starts late [s]
+RESET_TIMEOUT = 1.0  # longest wait for a tick to take a reset [s]
 
 
 class SafetyFilterNode(RunnableNode):
@@ -68,13 +73,14 @@ class SafetyFilterNode(RunnableNode):
         self._refused: list[Intervention] = []
         self._emergency = False
         self._stop_requested = False
-        self._reset_requested = False
+        self._reset: Future[str] | None = None
 
-        self._report: SafetyReport | None = None
+        self._report = _not_ready("no robot_description yet")
         self._interventions: dict[tuple[str, str], Intervention] = {}
         self._intervention_count = 0
         self._status_due = 0.0
         self._gripper: float | None = None
+        self._gripper_due = 0.0
         self._commands = 0
 
         self._trajectory_publisher = self.create_publisher(JointTrajectoryMessage, "joint_trajectory", qos.COMMAND)
@@ -90,6 +96,7 @@ class SafetyFilterNode(RunnableNode):
         self.create_service(Trigger, "~/reset", self._on_reset)
         self.create_timer(1.0, self._publish_diagnostics)
 
+        self._errors_reported = 0
         self._rate = RateMeter()
         self._thread = FixedRateThread("safety_filter", self._period, self._tick, on_error=self._on_tick_error)
         self._thread.start()
@@ -110,7 +117,8 @@ class SafetyFilterNode(RunnableNode):
                 self._limits, chain, self._profile.base_frame, period=self._period, gripper=self._profile.gripper
             )
         except ValueError as error:
-            self.get_logger().error(f"robot_description does not fit robot {self._profile.name}: {error}")
+            self._report = _not_ready(f"robot_description does not fit robot {self._profile.name}: {error}")
+            self.get_logger().error(self._report.reason)
             return
         with self._mailbox:
             self._filter = safety_filter
@@ -122,7 +130,7 @@ class SafetyFilterNode(RunnableNode):
         except ValueError as error:
             refusal = Intervention("chunk_malformed", "action_chunk", float("nan"), float("nan"), "", str(error))
             with self._mailbox:
-                self._refused.append(refusal)
+                self._refused = [*self._refused[-9:], refusal]
             return
         with self._mailbox:
             self._chunks = [*self._chunks[-9:], chunk]
@@ -151,18 +159,22 @@ class SafetyFilterNode(RunnableNode):
         return response
 
     def _on_reset(self, _: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+        """Hand the reset to the next tick and tell what came of it."""
+        if self._filter is None:
+            response.message = f"nothing to reset: {self._report.reason}"
+            return response
+        outcome: Future[str] = Future()
         with self._mailbox:
-            if self._emergency:
-                response.success = False
-                response.message = "emergency_stop is still true: release it first"
-                return response
-            if self._report is not None and self._report.state is SafetyState.STOPPING:
-                response.success = False
-                response.message = "still decelerating: reset when the arm is at rest"
-                return response
-            self._reset_requested = True
-        response.success = True
-        response.message = "reset; only chunks made from now on are followed"
+            self._reset = outcome
+        try:
+            refusal = outcome.result(RESET_TIMEOUT)
+        except FutureTimeoutError:
+            refusal = f"reset refused: the filter did not answer within {RESET_TIMEOUT:g} s; see /diagnostics"
+        response.success = not refusal
+        response.message = refusal or (
+            "reset: the arm moves again with the next action chunk made from now on; to keep it still, clear the "
+            "instruction first"
+        )
         return response
 
     def _monotonic(self, stamp: object) -> float:
@@ -172,29 +184,36 @@ class SafetyFilterNode(RunnableNode):
 
     def _tick(self) -> None:
         self._rate.add()
+        now = time.monotonic()
         with self._mailbox:
             safety_filter, joint_state = self._filter, self._joint_state
             chunks, self._chunks = self._chunks, []
             refused, self._refused = self._refused, []
-            stops = Stops(self._emergency, self._stop_requested, self._reset_requested)
+            reset, self._reset = self._reset, None
+            stops = Stops(self._emergency, self._stop_requested, reset is not None)
             if safety_filter is not None:
-                self._stop_requested = self._reset_requested = False
-        if safety_filter is None:
-            return
-        now = time.monotonic()
-        command, report = safety_filter.step(now, joint_state, chunks, stops)
-        if command is not None:
-            self._publish_command(command)
+                self._stop_requested = False
+        report = self._report
+        if safety_filter is not None:
+            command, report = safety_filter.step(now, joint_state, chunks, stops)
+            if command is not None:
+                self._publish_command(command, now)
+        before, self._report = self._report, report
+        if reset is not None:
+            reset.set_result(_refusal(report))
         self._keep(report, refused)
-        if now >= self._status_due or self._state_changed(report):
+        if now >= self._status_due or report.state is not before.state:
             self._publish_status(report)
             self._status_due = now + STATUS_PERIOD
-        self._report = report
+        if report.state is not before.state:
+            self._log_state(report)
 
-    def _publish_command(self, command: SafetyCommand) -> None:
+    def _publish_command(self, command: SafetyCommand, now: float) -> None:
         self._trajectory_publisher.publish(messages.trajectory_to_message(command.trajectory, self._profile.base_frame))
         self._commands += 1
-        if command.gripper is not None and command.gripper != self._gripper:
+        repeat = now >= self._gripper_due and self._report.state in (SafetyState.HOLDING, SafetyState.MOVING)
+        if command.gripper is not None and (command.gripper != self._gripper or repeat):
+            self._gripper_due = now + GRIPPER_PERIOD
             position = self._profile.gripper.position(command.gripper)
             self._gripper_publisher.publish(messages.gripper_to_message(position))
             self._gripper = command.gripper
@@ -204,13 +223,15 @@ class SafetyFilterNode(RunnableNode):
             self._interventions[intervention.limit, intervention.subject] = intervention
             self._intervention_count += 1
 
-    def _state_changed(self, report: SafetyReport) -> bool:
-        return self._report is None or self._report.state is not report.state
+    def _log_state(self, report: SafetyReport) -> None:
+        text = f"{report.state.name.lower()}: {report.reason}"
+        # two call sites, because rclpy refuses one that changes its severity
+        if report.state is SafetyState.FAULT:
+            self.get_logger().error(text)
+        else:
+            self.get_logger().info(text)
 
     def _publish_status(self, report: SafetyReport) -> None:
-        if self._state_changed(report):
-            level = self.get_logger().error if report.state is SafetyState.FAULT else self.get_logger().info
-            level(f"{report.state.name.lower()}: {report.reason}")
         self._status_publisher.publish(
             messages.status_to_message(
                 report,
@@ -229,15 +250,14 @@ class SafetyFilterNode(RunnableNode):
 
     def _publish_diagnostics(self) -> None:
         report = self._report
-        level, summary = DiagnosticStatus.OK, "no robot_description yet"
-        if report is None:
+        level, summary = DiagnosticStatus.OK, f"{report.state.name.lower()}: {report.reason}"
+        if report.state in (SafetyState.FAULT, SafetyState.STOPPED, SafetyState.STOPPING):
+            level = DiagnosticStatus.ERROR
+        elif report.state is SafetyState.INACTIVE:
             level = DiagnosticStatus.WARN
-        else:
-            summary = f"{report.state.name.lower()}: {report.reason}"
-            if report.state in (SafetyState.FAULT, SafetyState.STOPPED, SafetyState.STOPPING):
-                level = DiagnosticStatus.ERROR
-            elif report.state is SafetyState.INACTIVE:
-                level = DiagnosticStatus.WARN
+        if self._thread.errors > self._errors_reported:
+            level, summary = DiagnosticStatus.ERROR, f"the filter's step failed, see its log; {summary}"
+        self._errors_reported = self._thread.errors
         self._diagnostics_publisher.publish(
             diagnostic(
                 self,
@@ -249,11 +269,24 @@ class SafetyFilterNode(RunnableNode):
                     "failed steps": self._thread.errors,
                     "commands": self._commands,
                     "interventions": self._intervention_count,
-                    "joint state age [s]": f"{report.joint_state_age:.3f}" if report else "",
-                    "chunk age [s]": f"{report.chunk_age:.3f}" if report else "",
+                    "joint state age [s]": f"{report.joint_state_age:.3f}",
+                    "chunk age [s]": f"{report.chunk_age:.3f}",
                 },
             )
         )
+
+
+def _not_ready(why: str) -> SafetyReport:
+    """What is reported while there is no filter to step."""
+    return SafetyReport(SafetyState.INACTIVE, why, 0, 0, 0.0, math.nan, math.nan, ())
+
+
+def _refusal(report: SafetyReport) -> str:
+    """Why a reset was not granted in the step of this report; empty if it was."""
+    if report.state not in (SafetyState.STOPPING, SafetyState.STOPPED, SafetyState.FAULT):
+        return ""
+    refusals = [entry.message for entry in report.interventions if entry.limit == "reset"]
+    return refusals[0] if refusals else f"reset refused: {report.reason}"
 
 
 def main() -> int:

@@ -4,7 +4,7 @@
 
 import numpy as np
 import pytest
-from diagnostic_msgs.msg import DiagnosticArray
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Bool, Float64MultiArray, String
@@ -13,6 +13,7 @@ from trajectory_msgs.msg import JointTrajectory
 
 from instructvla_ros.msg import ActionChunk, Reasoning, SafetyStatus
 from instructvla_ros.nodes import qos
+from instructvla_ros.sim.arm_model import ARM_JOINTS, GRIPPER_JOINT, HOME, urdf
 from instructvla_ros.srv import Ask
 
 EVERYTHING = QoSProfile(depth=100, reliability=ReliabilityPolicy.RELIABLE)
@@ -75,7 +76,7 @@ def test_words_become_motion_and_a_stop_ends_it_until_a_reset(running) -> None:
     graph.emergency.publish(Bool(data=True))
     graph.wait_until(lambda: state(graph) == SafetyStatus.STATE_STOPPED, "the arm stopped")
     refused = graph.call(Trigger, "safety_filter_node/reset", Trigger.Request())
-    assert not refused.success and "emergency_stop" in refused.message
+    assert not refused.success and "still wanted" in refused.message
     graph.emergency.publish(Bool(data=False))
     count = len(graph.statuses)
     graph.wait_until(lambda: len(graph.statuses) > count + 5, "more statuses")
@@ -121,3 +122,50 @@ def test_the_stop_service_latches_until_reset(running) -> None:
     chunks = len(graph.chunks)
     graph.wait_until(lambda: len(graph.chunks) > chunks + 2, "chunks that the policy goes on to make")
     assert state(graph) == SafetyStatus.STATE_STOPPED
+
+
+def test_an_arm_that_does_not_follow_is_a_fault_until_a_reset_that_tells_what_it_did(graph) -> None:
+    """The test plays an arm that is pushed away by 0.4 rad."""
+    statuses = graph.collect(SafetyStatus, "safety_status", LATCHED)
+    commands = graph.collect(JointTrajectory, "joint_trajectory", EVERYTHING)
+    diagnostics = graph.collect(DiagnosticArray, "/diagnostics", EVERYTHING)
+    joints = {name: float(value) for name, value in zip(ARM_JOINTS, HOME, strict=True)} | {GRIPPER_JOINT: 0.02}
+    publisher = graph.node.create_publisher(JointState, "joint_states", qos.SENSOR)
+    stamped = [True]
+
+    def publish() -> None:
+        message = JointState(name=list(joints), position=list(joints.values()))
+        if stamped[0]:
+            message.header.stamp = graph.node.get_clock().now().to_msg()
+        publisher.publish(message)
+
+    process = graph.start("safety_filter_node", robot="sim")
+    graph.wait_until(lambda: bool(statuses), "a status before there is a robot description")
+    assert statuses[-1].state == SafetyStatus.STATE_INACTIVE and "robot_description" in statuses[-1].reason
+    early = graph.call(Trigger, "safety_filter_node/reset", Trigger.Request())
+    assert not early.success and "robot_description" in early.message
+
+    graph.node.create_publisher(String, "robot_description", LATCHED).publish(String(data=urdf()))
+    graph.node.create_timer(0.02, publish)
+    graph.wait_until(lambda: statuses[-1].state == SafetyStatus.STATE_HOLDING, "the filter to hold the arm")
+    joints["waist"] += 0.4
+    graph.wait_until(lambda: statuses[-1].state == SafetyStatus.STATE_FAULT, "the fault in the status")
+    assert "waist" in statuses[-1].reason
+    graph.wait_until(
+        lambda: any(s.level == DiagnosticStatus.ERROR and "waist" in s.message for s in diagnostics[-1].status),
+        "the fault in the diagnostics",
+    )
+    graph.wait_until(
+        lambda: commands[-1].points[-1].positions[0] == pytest.approx(joints["waist"]), "the arm held where it is"
+    )
+
+    stamped[0] = False
+    graph.wait_until(lambda: statuses[-1].joint_state_age > 0.3, "joint states that are too old")
+    stale = graph.call(Trigger, "safety_filter_node/reset", Trigger.Request())
+    assert not stale.success and "joint state" in stale.message
+    stamped[0] = True
+    graph.wait_until(lambda: statuses[-1].joint_state_age < 0.1, "joint states that are fresh")
+    granted = graph.call(Trigger, "safety_filter_node/reset", Trigger.Request())
+    assert granted.success, granted.message
+    graph.wait_until(lambda: statuses[-1].state == SafetyStatus.STATE_HOLDING, "the filter to hold the arm again")
+    assert process.stop() == 0 and "Traceback" not in process.output, process.output

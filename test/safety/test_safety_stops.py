@@ -7,8 +7,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from instructvla_ros.safety.gripper_ramp import GripperRamp
 from instructvla_ros.safety import SafetyState, Stops
+from instructvla_ros.safety.gripper_ramp import GripperRamp
 
 EAST = (0.03, 0.0, 0.0)
 PRESSED, ASKED, RESET = Stops(emergency=True), Stops(requested=True), Stops(reset=True)
