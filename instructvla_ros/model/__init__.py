@@ -3,13 +3,12 @@
 """The InstructVLA network. torch only: no ROS, no robot."""
 
 from instructvla_ros.model.instructvla import ActionOutput, Finish, InstructVLA, Thought
-from instructvla_ros.model.prompt import MAX_TEXT_CHARACTERS, MAX_TEXT_TOKENS
-from instructvla_ros.model.run_folder import CheckpointError
+from instructvla_ros.model.prompt import MAX_TEXT_CHARACTERS
+from instructvla_ros.model.settings import CheckpointError
 from instructvla_ros.model.statistics import UnknownDatasetError
 
 __all__ = [
     "MAX_TEXT_CHARACTERS",
-    "MAX_TEXT_TOKENS",
     "ActionOutput",
     "CheckpointError",
     "Finish",

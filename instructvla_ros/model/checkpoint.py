@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from instructvla_ros.model.layout import PARTS, official_names, unexpected
-from instructvla_ros.model.run_folder import CheckpointError
+from instructvla_ros.model.settings import CheckpointError
 from instructvla_ros.model.sizes import ModelSizes
 
 _SHOWN = 5

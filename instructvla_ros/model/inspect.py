@@ -19,9 +19,11 @@ from instructvla_ros.model.checkpoint import open_checkpoint
 from instructvla_ros.model.instructvla import InstructVLA
 from instructvla_ros.model.layout import PARTS, is_unused, official_names, unexpected
 from instructvla_ros.model.prompt import Prompts
-from instructvla_ros.model.run_folder import CheckpointError, RunFolder, read_json
-from instructvla_ros.model.sizes import GATE_PREFIX, ModelSizes, read_sizes
+from instructvla_ros.model.run_folder import RunFolder
+from instructvla_ros.model.settings import CheckpointError, Settings
+from instructvla_ros.model.sizes import GATE_PREFIX, ModelSizes, embedding_rows, read_sizes
 from instructvla_ros.model.statistics import Statistics
+from instructvla_ros.model.tokenizer import choose_base_folder
 
 _SHOWN = 10
 
@@ -55,14 +57,16 @@ def describe(run_dir: Path, base_vlm: Path | None = None) -> tuple[list[str], bo
         CheckpointError: if too little can be read to describe anything.
     """
     run = RunFolder.open(run_dir)
-    base = run.base_folder(base_vlm)
+    base_folders = run.base_folders(base_vlm)
     tensors = open_checkpoint(run.checkpoint)
-    sizes = read_sizes(tensors, run, read_json(base / "config.json"), run.num_views)
+    base, tokenizers = choose_base_folder(base_folders, run.num_queries, embedding_rows(tensors))
+    sizes = read_sizes(tensors, run, Settings.read(base / "config.json"), run.num_views)
+    prompts = Prompts(base, sizes.num_queries, sizes.num_image_tokens, tokenizers)
     lines = [f"run         {run.path}", f"checkpoint  {run.checkpoint.name}", f"base        {base}", ""]
     lines += _kind(run, sizes)
     lines += ["", *_parameters(tensors)]
     lines += ["", *_datasets(run, sizes)]
-    problems = list(_problems(run, base, sizes, tensors))
+    problems = list(_problems(run, prompts, sizes, tensors))
     lines += ["", *(problems or ["nothing is missing, nothing is unexpected"])]
     return lines, not problems
 
@@ -118,12 +122,9 @@ def _datasets(run: RunFolder, sizes: ModelSizes) -> Iterator[str]:
         yield f"dataset     {dataset}: " + (f"lacks {', '.join(missing)}" if missing else "q01 and q99 are there")
 
 
-def _problems(run: RunFolder, base: Path, sizes: ModelSizes, tensors: Mapping[str, Tensor]) -> Iterator[str]:
+def _problems(run: RunFolder, prompts: Prompts, sizes: ModelSizes, tensors: Mapping[str, Tensor]) -> Iterator[str]:
     if not run.statistics:
         yield "missing     any dataset in dataset_statistics.json"
-    prompts = Prompts(base, sizes.num_queries, (sizes.image_tower.grid // sizes.shuffle_block) ** 2)
-    if prompts.vocabulary != sizes.language.vocabulary:
-        yield f"mismatch    {sizes.language.vocabulary} token embeddings, but {prompts.vocabulary} tokens"
     with torch.device("meta"):
         model = InstructVLA(sizes, prompts, Statistics(run.statistics))
     shapes = {

@@ -21,14 +21,16 @@ from instructvla_ros.model.checkpoint import load_weights, open_checkpoint
 from instructvla_ros.model.images import centre_crop, check_images, dino_pixels, language_pixels
 from instructvla_ros.model.language import LanguageModel
 from instructvla_ros.model.losses import Losses, training_losses
-from instructvla_ros.model.prompt import Prompt, Prompts
-from instructvla_ros.model.run_folder import CheckpointError, RunFolder, read_json
-from instructvla_ros.model.sizes import ModelSizes, read_sizes
+from instructvla_ros.model.prompt import REPLY_TOKENS, Prompt, Prompts
+from instructvla_ros.model.run_folder import VIEWS, RunFolder
+from instructvla_ros.model.settings import CheckpointError, Settings
+from instructvla_ros.model.sizes import ModelSizes, embedding_rows, read_sizes
 from instructvla_ros.model.statistics import Statistics, clip_and_close
+from instructvla_ros.model.tokenizer import choose_base_folder
 from instructvla_ros.model.vision import ImageEncoder
 
 REASONING_TOKENS = 50
-ANSWER_TOKENS = 128
+ANSWER_TOKENS = REPLY_TOKENS
 
 
 class Finish(Enum):
@@ -113,7 +115,7 @@ class InstructVLA(nn.Module):
         Args:
             run_dir: the run folder, or one `.pt` file in its `checkpoints` folder; the newest checkpoint is taken.
             base_vlm: folder with the base model's configuration and tokenizer; by default the one that the run names,
-                or one inside or beside the run.
+                or one inside or beside the run: the one whose tokenizer fits the checkpoint.
             device: where the weights live.
             dtype: type of the weights and of most arithmetic.
             num_views: camera views, 1 or 2; by default two for LIBERO runs, else one.
@@ -123,19 +125,15 @@ class InstructVLA(nn.Module):
             CheckpointError: names the file or key that is missing, broken or does not fit.
         """
         run = RunFolder.open(Path(run_dir))
-        base_folder = run.base_folder(Path(base_vlm) if base_vlm is not None else None)
+        base_folders = run.base_folders(base_vlm)
         views = run.num_views if num_views is None else num_views
-        if views not in (1, 2):
+        if views not in VIEWS:
             raise ValueError(f"num_views must be 1 or 2, got {views}")
         tensors = open_checkpoint(run.checkpoint)
         try:
-            sizes = read_sizes(tensors, run, read_json(base_folder / "config.json"), views)
-            prompts = Prompts(base_folder, sizes.num_queries, _num_image_tokens(sizes))
-            if prompts.vocabulary != sizes.language.vocabulary:
-                raise CheckpointError(
-                    f"the checkpoint has {sizes.language.vocabulary} token embeddings, the tokenizer in {base_folder} "
-                    f"with {sizes.num_queries} meta queries needs {prompts.vocabulary}: they do not belong together"
-                )
+            base, tokenizers = choose_base_folder(base_folders, run.num_queries, embedding_rows(tensors))
+            sizes = read_sizes(tensors, run, Settings.read(base / "config.json"), views)
+            prompts = Prompts(base, sizes.num_queries, sizes.num_image_tokens, tokenizers)
             crop = run.image_augmentation if centre_crop is None else centre_crop
             with torch.device("meta"):
                 model = cls(sizes, prompts, Statistics(run.statistics), crop)
@@ -345,7 +343,8 @@ class InstructVLA(nn.Module):
         for _ in range(max_new_tokens):
             hidden, _ = self.language(embeddings, caches)
             last = hidden[0, -1]  # (width,)
-            token = int(self.language.head(last).argmax())
+            # rows that pad the head stand for no token
+            token = int(self.language.head(last)[: self.prompts.vocabulary].argmax())
             yield token, last
             if token in self.prompts.stop_ids:
                 return
@@ -362,6 +361,9 @@ class InstructVLA(nn.Module):
         frames = self.prepare_frames(images)
         if max_new_tokens < 1:
             raise ValueError(f"max_new_tokens must be at least 1, got {max_new_tokens}")
+        room = self.prompts.context - len(prompt.ids)
+        if max_new_tokens > room:
+            raise ValueError(f"max_new_tokens is {max_new_tokens}; the model's context has room for {room} tokens")
         ids: list[int] = []
         finish = Finish.TOKEN_LIMIT
         tokens = self.generate(self.embed(prompt, self.encode_images(frames)), max_new_tokens)
@@ -390,7 +392,3 @@ class InstructVLA(nn.Module):
         if not torch.isfinite(start).all():
             raise ValueError("noise must be finite")
         return start.unsqueeze(0).to(self.device)
-
-
-def _num_image_tokens(sizes: ModelSizes) -> int:
-    return (sizes.image_tower.grid // sizes.shuffle_block) ** 2

@@ -14,6 +14,10 @@ from torch import Tensor, nn
 
 from instructvla_ros.model.decoder import AdapterMix, Decoder, DecoderSizes, KeyValueCache
 
+GATE_DROPOUT = 0.2
+GATE_STEP = 2  # from one linear layer of the gate to the next: linear, ReLU
+GATE_STEP_WITH_DROPOUT = 3  # linear, ReLU, dropout
+
 
 @dataclass(frozen=True)
 class LanguageSizes:
@@ -23,11 +27,13 @@ class LanguageSizes:
         decoder: the transformer.
         vocabulary: rows of embedding and output head.
         gate_widths: widths of the gate's linear layers from input to output, None without a gate.
+        gate_dropout: whether there is dropout after the gate's hidden layers.
     """
 
     decoder: DecoderSizes
     vocabulary: int
     gate_widths: tuple[int, ...] | None = None
+    gate_dropout: bool = True
 
 
 @dataclass
@@ -41,12 +47,20 @@ class LanguageCaches:
 class Gate(nn.Module):
     """Hidden states of the base pass in, softmax shares of the adapters out."""
 
-    def __init__(self, widths: tuple[int, ...], dropout: float = 0.2) -> None:
-        """Build the gate; the dropout between its layers acts in training only."""
+    def __init__(self, widths: tuple[int, ...], dropout: float | None) -> None:
+        """Build the gate.
+
+        Args:
+            widths: of its linear layers from input to output.
+            dropout: after each hidden layer, in training only; None where training had none, which leaves no gaps in
+                the numbers of the layers.
+        """
         super().__init__()
         parts: list[nn.Module] = []
         for inputs, outputs in zip(widths[:-2], widths[1:-1], strict=True):
-            parts += [nn.Linear(inputs, outputs), nn.ReLU(), nn.Dropout(dropout)]
+            parts += [nn.Linear(inputs, outputs), nn.ReLU()]
+            if dropout is not None:
+                parts.append(nn.Dropout(dropout))
         self.layers = nn.Sequential(*parts, nn.Linear(widths[-2], widths[-1]))
 
     def forward(self, hidden: Tensor) -> Tensor:
@@ -65,7 +79,8 @@ class LanguageModel(nn.Module):
         self.embedding = nn.Embedding.from_pretrained(rows, freeze=False)
         self.decoder = Decoder(sizes.decoder)
         self.head = nn.Linear(sizes.decoder.width, sizes.vocabulary, bias=False)
-        self.gate = Gate(sizes.gate_widths) if sizes.gate_widths else None
+        dropout = GATE_DROPOUT if sizes.gate_dropout else None
+        self.gate = Gate(sizes.gate_widths, dropout) if sizes.gate_widths else None
 
     def caches(self, capacity: int, like: Tensor) -> LanguageCaches:
         """Reserve caches for ``capacity`` tokens, with batch size, type and device of ``like`` ``(B, T, width)``."""

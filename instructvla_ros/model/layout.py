@@ -8,7 +8,8 @@ A checkpoint is `{"model": {part: {name: tensor}}}`; here a tensor goes by `part
 import re
 from collections.abc import Iterable
 
-from instructvla_ros.model.sizes import ADAPTED_LAYERS, FILM_BLOCKS, GATE_PREFIX, ModelSizes
+from instructvla_ros.model.sizes import ADAPTED_LAYERS, GATE_PREFIX, ModelSizes
+from instructvla_ros.model.vision_sizes import FILM_BLOCKS
 
 PARTS = ("vision_model", "language_model", "mlp1", "action_model")
 _TOWER = "vision_model.vision_model"

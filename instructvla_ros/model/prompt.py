@@ -10,14 +10,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tokenizers import AddedToken, Tokenizer
-
-from instructvla_ros.model.run_folder import CheckpointError, read_json
-from instructvla_ros.model.tokenizer import read_tokenizer
+from instructvla_ros.model.settings import CheckpointError, Settings
+from instructvla_ros.model.tokenizer import Tokenizers, read_tokenizers
 
 SYSTEM_MESSAGE = "You are a helpful assistant."
 MAX_TEXT_CHARACTERS = 2000
-MAX_TEXT_TOKENS = 512
+QWEN2_CONTEXT = 32768  # tokens, what a configuration of Qwen2 means that does not say
+REPLY_TOKENS = 128  # room in the context that is kept for a reply
 IGNORED_LABEL = -100
 REASONING_REQUEST = " First answer my question."
 _IMAGE = "<IMG_CONTEXT>"
@@ -66,42 +65,54 @@ def action_request(instruction: str, reasoning: bool = False) -> str:
     return f"What action should the robot take to {instruction}?" + (REASONING_REQUEST if reasoning else "")
 
 
-class Prompts:
-    """Builds prompts and reads replies for one tokenizer."""
+class PromptTooLongError(ValueError):
+    """The texts of a prompt do not fit the model's context; the message says how many tokens would."""
 
-    def __init__(self, base_folder: Path, num_queries: int, num_image_tokens: int) -> None:
+
+class Prompts:
+    """Builds prompts and reads replies for one tokenizer.
+
+    Attributes:
+        num_queries: meta queries.
+        num_image_tokens: tokens that a picture becomes.
+        vocabulary: rows that an embedding of all token ids needs, meta queries included.
+        image_id: the token of an image's part.
+        query_ids: the tokens of the meta queries.
+        end_ids: tokens that end a text.
+        context: tokens that the language model was made for.
+    """
+
+    def __init__(
+        self, base_folder: Path, num_queries: int, num_image_tokens: int, tokenizers: Tokenizers | None = None
+    ) -> None:
         """Read the tokenizer.
 
         Args:
             base_folder: holds `tokenizer.json`, or `vocab.json` and `merges.txt`, and `config.json`.
             num_queries: meta queries.
             num_image_tokens: tokens that a picture becomes.
+            tokenizers: those of the folder with these meta queries, if they have been read already.
 
         Raises:
-            CheckpointError: if the tokenizer is missing or lacks a special token.
+            CheckpointError: if the tokenizer is missing or lacks a special token, or the context is too short for an
+                instruction.
         """
         self.num_queries = num_queries
         self.num_image_tokens = num_image_tokens
-        self._plain, added = read_tokenizer(base_folder)
-        self._full = Tokenizer.from_str(self._plain.to_str())
-        for index, token in added:
-            (self._full.add_special_tokens if token.special else self._full.add_tokens)([token])
-            if self._full.token_to_id(token.content) != index:
-                raise CheckpointError(
-                    f"the tokenizer in {base_folder} leaves no room for {token.content} at id {index}"
-                )
-        queries = [f"<new_token_{index}>" for index in range(num_queries)]
-        self._full.add_special_tokens([AddedToken(query, normalized=False, special=True) for query in queries])
+        tokenizers = tokenizers or read_tokenizers(base_folder, num_queries)
+        self._plain, self._full = tokenizers.plain, tokenizers.full
+        self.vocabulary = tokenizers.vocabulary
         self.image_id = self._id(_IMAGE, base_folder)
-        self.query_ids = tuple(self._id(query, base_folder) for query in queries)
-        self.end_ids = self._end_ids(base_folder)
+        self.query_ids = tuple(self._id(query, base_folder) for query in tokenizers.queries)
+        settings = Settings.read(base_folder / "config.json").part("llm_config")
+        self.end_ids = frozenset({self._id(_END, base_folder), *self._configured_ends(settings)})
+        self.context = settings.optional_integer("max_position_embeddings") or QWEN2_CONTEXT
         self._image_tokens = (self.image_id,) * num_image_tokens
-        self._check_template(base_folder)
-
-    @property
-    def vocabulary(self) -> int:
-        """Token ids in use, meta queries included."""
-        return max(self._full.get_vocab(with_added_tokens=True).values()) + 1
+        try:
+            self._check_template(base_folder)
+            self.for_reasoning("open the drawer")
+        except PromptTooLongError as error:
+            raise settings.error("max_position_embeddings", f"= {self.context} is too little: {error}") from error
 
     @property
     def stop_ids(self) -> frozenset[int]:
@@ -153,7 +164,7 @@ class Prompts:
             The prompt. Labels cover every reply and its queries up to the token that ends it.
 
         Raises:
-            ValueError: if a text is too long, or there is neither a turn nor an open user line.
+            ValueError: if the texts are too long, or there is neither a turn nor an open user line.
         """
         if not turns and open_user is None:
             raise ValueError("a conversation needs at least one turn")
@@ -161,7 +172,7 @@ class Prompts:
         ids: list[int] = []
         labels: list[int] = []
         query_starts: list[int] = []
-        image_start = 0
+        image_start = text_length = 0
 
         def add(new: Sequence[int], learned: int = 0) -> None:
             ids.extend(new)
@@ -174,10 +185,12 @@ class Prompts:
                 image_start = len(ids)
                 add(self._image_tokens)
                 add(self._special("</img>"))
-                add(self._text("the user's text", f"\n{user}"))
+                text = self._text(f"\n{user}")
             else:
                 add(self._special("<|im_start|>"))
-                add(self._text("the user's text", f"user\n{user}"))
+                text = self._text(f"user\n{user}")
+            text_length += len(text)
+            add(text)
             add(self._special(f"{_END}\n"))
             opening = self._special(_ASSISTANT)
             if index == len(turns):
@@ -185,7 +198,9 @@ class Prompts:
                 break
             turn = turns[index]
             reply = (turn.reply or "") + (" " if turn.reply is not None and turn.queries else "")
-            said = self._special("<|im_start|>") + self._text("the reply", f"assistant\n{reply}", turn.model_text)
+            text = self._text(f"assistant\n{reply}", turn.model_text)
+            text_length += len(text)
+            said = self._special("<|im_start|>") + text
             # a reply that begins with line ends merges with the one before it and leaves nothing to set apart
             merged = said[: len(opening)] != opening
             add(said, 0 if merged else len(said) - len(opening))
@@ -195,6 +210,7 @@ class Prompts:
             end = self._special(_END)
             add(end, len(end))
             add(self._special("\n"))
+        self._check_length(len(ids), text_length, awaits_reply=open_user is not None)
         return Prompt(tuple(ids), image_start, tuple(query_starts), tuple(labels))
 
     def text(self, ids: Sequence[int]) -> str:
@@ -210,12 +226,18 @@ class Prompts:
     def _special(self, text: str) -> list[int]:
         return self._full.encode(text, add_special_tokens=False).ids
 
-    def _text(self, name: str, text: str, model_text: bool = False) -> list[int]:
-        tokenizer = self._full if model_text else self._plain
-        ids = tokenizer.encode(text, add_special_tokens=False).ids
-        if len(ids) > MAX_TEXT_TOKENS:
-            raise ValueError(f"{name} is {len(ids)} tokens long; the limit is {MAX_TEXT_TOKENS} tokens")
-        return ids
+    def _text(self, text: str, model_text: bool = False) -> list[int]:
+        return (self._full if model_text else self._plain).encode(text, add_special_tokens=False).ids
+
+    def _check_length(self, length: int, text_length: int, awaits_reply: bool) -> None:
+        # a reply is followed by the meta queries when it is acted upon
+        kept = REPLY_TOKENS + self.num_queries if awaits_reply else 0
+        room = self.context - kept - (length - text_length)
+        if text_length > room:
+            raise PromptTooLongError(
+                f"the text is {text_length} tokens long; beside image, queries and reply the model's context of "
+                f"{self.context} tokens has room for {max(room, 0)}"
+            )
 
     def _id(self, token: str, base_folder: Path) -> int:
         found = self._full.token_to_id(token)
@@ -223,13 +245,12 @@ class Prompts:
             raise CheckpointError(f"the tokenizer in {base_folder} has no token {token}")
         return found
 
-    def _end_ids(self, base_folder: Path) -> frozenset[int]:
-        ends = {self._id(_END, base_folder)}
-        language = read_json(base_folder / "config.json").get("llm_config") or {}
-        configured = language.get("eos_token_id")
-        if configured is not None:
-            ends.update(configured if isinstance(configured, list) else [configured])
-        return frozenset(ends)
+    def _configured_ends(self, settings: Settings) -> list[int]:
+        configured = settings.content.get("eos_token_id")
+        ends = configured if isinstance(configured, list) else [] if configured is None else [configured]
+        if not all(type(end) is int and 0 <= end < self.vocabulary for end in ends):
+            raise settings.error("eos_token_id", f"must be ids of the tokenizer's tokens, not {configured!r}")
+        return ends
 
     def _check_template(self, base_folder: Path) -> None:
         prompt = self.for_action("open the drawer", "the drawer is shut.")

@@ -7,21 +7,20 @@ language model's `config.json` and its tokenizer. Small models may add `tiny_siz
 published checkpoints leave out because they are the same for all of them.
 """
 
-import json
+import glob
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
 from instructvla_ros.model.action_expert import OFFICIAL_MASK, TRUE_MASK
+from instructvla_ros.model.settings import CheckpointError, Settings, read_json
 
 BASE_FOLDER_PATTERN = "Eagle2-2B*"
 DEFAULT_NUM_QUERIES = 64
-
-
-class CheckpointError(RuntimeError):
-    """A run folder, base folder or checkpoint cannot be used; the message names the file or the key."""
+VIEWS = (1, 2)
 
 
 @dataclass(frozen=True)
@@ -64,28 +63,56 @@ class RunFolder:
         return cls(folder, config, statistics, constants, checkpoint)
 
     @property
+    def settings(self) -> Settings:
+        """`config.json`, checked as it is read."""
+        return Settings(self.path / "config.json", self.config)
+
+    @property
+    def constant_settings(self) -> Settings:
+        """`tiny_sizes.json`, checked as it is read."""
+        return Settings(self.path / "tiny_sizes.json", self.constants)
+
+    @property
     def num_queries(self) -> int:
-        """Meta queries, that is latent actions."""
-        return int(self.config.get("num_of_meta_query", DEFAULT_NUM_QUERIES))
+        """Meta queries, that is latent actions.
+
+        Raises:
+            CheckpointError: if the configuration says something else than a number.
+        """
+        return self.settings.integer("num_of_meta_query", DEFAULT_NUM_QUERIES)
 
     @property
     def training_settings(self) -> dict[str, Any]:
-        """The `vla` part of the configuration."""
-        settings = self.config.get("vla", {})
-        return settings if isinstance(settings, dict) else {}
+        """The `vla` part of the configuration.
+
+        Raises:
+            CheckpointError: if it is no object.
+        """
+        return dict(self.settings.part("vla").content)
 
     @property
     def num_views(self) -> int:
-        """Camera views: as the constants say, else two for LIBERO and one for all others."""
+        """Camera views: as the constants say, else two for LIBERO and one for all others.
+
+        Raises:
+            CheckpointError: if the constants say something else than 1 or 2.
+        """
         if "num_views" in self.constants:
-            return int(self.constants["num_views"])
+            views = self.constant_settings.integer("num_views")
+            if views not in VIEWS:
+                raise self.constant_settings.error("num_views", f"must be 1 or 2, not {views}")
+            return views
         names = [*self.statistics, str(self.training_settings.get("data_mix", ""))]
         return 2 if any("libero" in name.lower() for name in names) else 1
 
     @property
     def image_augmentation(self) -> bool:
-        """Whether training augmented images, so that frames must be cropped."""
-        return bool(self.config.get("image_aug", False))
+        """Whether training augmented images, so that frames must be cropped.
+
+        Raises:
+            CheckpointError: if the configuration says neither true nor false.
+        """
+        return self.settings.boolean("image_aug", False)
 
     @property
     def action_expert_mask(self) -> str:
@@ -94,25 +121,21 @@ class RunFolder:
         Raises:
             CheckpointError: if the configuration names an unknown mask.
         """
-        mask = str(self.config.get("action_expert_mask", OFFICIAL_MASK))
-        if mask not in (OFFICIAL_MASK, TRUE_MASK):
-            raise CheckpointError(
-                f"{self.path / 'config.json'}: action_expert_mask is {mask!r}; known are {OFFICIAL_MASK}, {TRUE_MASK}"
-            )
-        return mask
+        return self.settings.choice("action_expert_mask", OFFICIAL_MASK, (OFFICIAL_MASK, TRUE_MASK))
 
-    def base_folder(self, given: str | Path | None = None) -> Path:
-        """Find the base folder.
+    def base_folders(self, given: str | PathLike[str] | None = None) -> list[Path]:
+        """Find the folders that may be the base folder.
 
         Args:
             given: where it is, if the caller knows.
 
         Returns:
-            The first folder with a configuration and a tokenizer: the given one, else the one that the configuration
-            names (from the run folder, its parents or the working directory), else one inside or beside the run.
+            Folders with a configuration and a tokenizer, likelier ones first: the given one alone, else those that the
+            configuration names (from the run folder, its parents or the working directory), then those inside or
+            beside the run.
 
         Raises:
-            CheckpointError: lists the places looked at.
+            CheckpointError: if there is none; lists the places looked at.
         """
         if given is not None:
             folder = Path(given).expanduser()
@@ -120,17 +143,17 @@ class RunFolder:
                 raise CheckpointError(
                     f"{folder} is no base folder: it needs config.json and tokenizer.json or vocab.json"
                 )
-            return folder
-        looked: list[str] = []
-        for folder in self._base_candidates():
-            if is_base_folder(folder):
-                return folder
-            if str(folder) not in looked:
-                looked.append(str(folder))
-        raise CheckpointError(
-            f"the base folder (Eagle2-2B: config.json and tokenizer) of {self.path} was not found; "
-            f"name it with base_vlm. Looked at: {', '.join(looked)}"
-        )
+            return [folder]
+        candidates = list(dict.fromkeys(self._base_candidates()))
+        found: dict[Path, Path] = {}
+        for folder in filter(is_base_folder, candidates):
+            found.setdefault(folder.resolve(), folder)
+        if not found:
+            raise CheckpointError(
+                f"the base folder (Eagle2-2B: config.json and tokenizer) of {self.path} was not found; "
+                f"name it with base_vlm. Looked at: {', '.join(map(str, candidates))}"
+            )
+        return list(found.values())
 
     def _base_candidates(self) -> Iterator[Path]:
         run = self.path.resolve()
@@ -139,7 +162,8 @@ class RunFolder:
         if named:
             for root in (run, *run.parents, Path.cwd()):
                 yield root / named
-            patterns.insert(0, Path(named).name + "*")
+            if Path(named).name:
+                patterns.insert(0, glob.escape(Path(named).name) + "*")
         for root in (run, run.parent, run.parent.parent):
             for pattern in patterns:
                 found = sorted(folder for folder in root.glob(pattern) if folder.is_dir())
@@ -168,20 +192,3 @@ def is_base_folder(folder: Path) -> bool:
     return (folder / "config.json").is_file() and any(
         (folder / name).is_file() for name in ("tokenizer.json", "vocab.json")
     )
-
-
-def read_json(file: Path) -> dict[str, Any]:
-    """Read a JSON object.
-
-    Raises:
-        CheckpointError: if the file is missing, is no JSON, or holds something other than an object.
-    """
-    try:
-        content = json.loads(file.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise CheckpointError(f"{file} is missing") from None
-    except (OSError, ValueError) as error:
-        raise CheckpointError(f"{file} cannot be read: {error}") from error
-    if not isinstance(content, dict):
-        raise CheckpointError(f"{file} must hold a JSON object, not a {type(content).__name__}")
-    return content

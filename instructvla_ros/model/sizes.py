@@ -4,26 +4,32 @@
 
 Head counts cannot be read from tensors. The base folder's configuration gives those of the vision tower and the
 language model; for the action expert and its vision tower the run's constants do, and without them heads are 64 wide,
-as in all published checkpoints.
+as in all published checkpoints. Where both tensors and configurations tell, they must agree.
 """
 
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from torch import Tensor
 
 from instructvla_ros.model.action_expert import ActionExpertSizes
 from instructvla_ros.model.decoder import AdapterSizes, DecoderSizes
-from instructvla_ros.model.language import LanguageSizes
-from instructvla_ros.model.run_folder import CheckpointError, RunFolder
+from instructvla_ros.model.language import GATE_STEP, GATE_STEP_WITH_DROPOUT, LanguageSizes
+from instructvla_ros.model.run_folder import RunFolder
+from instructvla_ros.model.settings import CheckpointError, Settings
+from instructvla_ros.model.tensor_shapes import depth, first_of, fit, length, linear_layers, rows, shape
 from instructvla_ros.model.vision import VisionSizes
+from instructvla_ros.model.vision_sizes import (
+    OFFICIAL_HEAD_WIDTH,
+    OFFICIAL_NORM_EPS,
+    film_tower_sizes,
+    image_tower_sizes,
+    shuffle_block,
+)
+from instructvla_ros.model.vision_sizes import head_width as head_width_of
 
-FILM_BLOCKS = 3  # the action vision's output is that of its third block, whatever the depth
-OFFICIAL_HEAD_WIDTH = 64
 OFFICIAL_EXPERT_THETA = 1000.0
-OFFICIAL_EXPERT_NORM_EPS = 1e-6
 OFFICIAL_LORA_ALPHA = 256.0
 ADAPTED_LAYERS = {
     "q": "self_attn.q_proj",
@@ -35,8 +41,8 @@ ADAPTED_LAYERS = {
     "down": "mlp.down_proj",
 }
 GATE_PREFIX = "language_model.base_model.internal_xlora_classifier."
-_FILM_TOWER = "action_model.film_vision_model.vision_model"
-_EXPERT = "action_model.VideoGPT.model"
+_EXPERT = "action_model.VideoGPT"
+_EMBEDDING = ".model.embed_tokens.weight"
 
 
 @dataclass(frozen=True)
@@ -64,6 +70,11 @@ class ModelSizes:
     adapter_names: tuple[str, ...]
 
     @property
+    def num_image_tokens(self) -> int:
+        """Tokens that a picture becomes."""
+        return (self.image_tower.grid // self.shuffle_block) ** 2
+
+    @property
     def language_root(self) -> str:
         """What stands before the names of the language model's tensors in the checkpoint."""
         if self.language.gate_widths:
@@ -71,28 +82,29 @@ class ModelSizes:
         return "language_model.base_model.model" if self.adapter_names else "language_model"
 
 
-def read_sizes(
-    tensors: Mapping[str, Tensor], run: RunFolder, base_config: Mapping[str, Any], num_views: int
-) -> ModelSizes:
+def read_sizes(tensors: Mapping[str, Tensor], run: RunFolder, base: Settings, num_views: int) -> ModelSizes:
     """Read a model's sizes.
 
     Args:
         tensors: the checkpoint, names as in `layout`.
         run: the run folder.
-        base_config: `config.json` of the base folder.
+        base: `config.json` of the base folder.
         num_views: camera views.
 
     Raises:
-        CheckpointError: names the tensor or setting that is missing or contradicts another.
+        CheckpointError: names the tensor or setting that is missing, malformed or contradicts another.
     """
     adapter_names = _adapter_names(tensors)
-    language, language_root = _language_sizes(tensors, run, base_config, adapter_names)
-    tower = _image_tower_sizes(tensors, base_config)
-    projector = (_rows(tensors, "mlp1.0.weight"), _rows(tensors, "mlp1.1.weight"), _rows(tensors, "mlp1.3.weight"))
-    ratio = float(base_config.get("downsample_ratio", 0.5))
+    language = _language_sizes(tensors, run, base, adapter_names)
+    tower = image_tower_sizes(tensors, base)
+    block = shuffle_block(base, tower)
+    projector = (length(tensors, "mlp1.0.weight"), rows(tensors, "mlp1.1.weight"), rows(tensors, "mlp1.3.weight"))
+    ratio = f"{base.file}: downsample_ratio gathers squares of {block} x {block} vision tokens into one of"
+    fit("mlp1.0", projector[0], block**2 * tower.width, ratio)
+    fit("mlp1.3", projector[2], language.decoder.width, "tokens of the language model have")
     sizes = ModelSizes(
         image_tower=tower,
-        shuffle_block=round(1 / ratio),
+        shuffle_block=block,
         projector_widths=projector,
         language=language,
         action_expert=_expert_sizes(tensors, run, language.decoder.width),
@@ -100,55 +112,128 @@ def read_sizes(
         num_views=num_views,
         adapter_names=adapter_names,
     )
-    if sizes.language_root != language_root:
+    root = _language_root(tensors)
+    if sizes.language_root != root:
         raise CheckpointError(
-            f"the language model's tensors are called {language_root}.*, but with these adapters "
+            f"the language model's tensors are called {root}.*, but with these adapters "
             f"{sizes.language_root}.* is expected"
         )
     return sizes
 
 
-def _language_sizes(
-    tensors: Mapping[str, Tensor], run: RunFolder, base_config: Mapping[str, Any], adapter_names: tuple[str, ...]
-) -> tuple[LanguageSizes, str]:
-    embedding = next((name for name in tensors if name.endswith(".model.embed_tokens.weight")), None)
+def embedding_rows(tensors: Mapping[str, Tensor]) -> int:
+    """How many tokens the language model has embeddings for.
+
+    Raises:
+        CheckpointError: if the checkpoint has no embeddings.
+    """
+    return rows(tensors, f"{_language_root(tensors)}{_EMBEDDING}")
+
+
+def _language_root(tensors: Mapping[str, Tensor]) -> str:
+    embedding = next((name for name in tensors if name.endswith(_EMBEDDING)), None)
     if embedding is None:
-        raise CheckpointError("the checkpoint has no tensor language_model.*.model.embed_tokens.weight")
-    root = embedding.removesuffix(".model.embed_tokens.weight")
-    config = _part(base_config, "llm_config")
-    vocabulary, width = tensors[embedding].shape
-    heads = _number(config, "num_attention_heads", "llm_config")
-    head_width = int(config.get("head_dim") or width // heads)
-    first = f"{root}.model.layers.0"
+        raise CheckpointError(f"the checkpoint has no tensor language_model.*{_EMBEDDING}")
+    return embedding.removesuffix(_EMBEDDING)
 
-    def linear(name: str) -> str:
-        return _first_of(tensors, f"{first}.{name}.base_layer.weight", f"{first}.{name}.weight")
 
-    rope = config.get("rope_theta") or _part(config, "rope_parameters").get("rope_theta")
-    if rope is None:
-        raise CheckpointError("the base folder's config.json lacks llm_config.rope_theta")
-    depth = _depth(tensors, f"{root}.model.layers.")
-    decoder = DecoderSizes(
+def _language_sizes(
+    tensors: Mapping[str, Tensor], run: RunFolder, base: Settings, adapter_names: tuple[str, ...]
+) -> LanguageSizes:
+    root = _language_root(tensors)
+    vocabulary, width = shape(tensors, f"{root}{_EMBEDDING}", 2)
+    settings = base.part("llm_config")
+    theta = settings
+    if settings.content.get("rope_theta") is None:
+        theta = settings.part("rope_parameters")
+        if theta.content.get("rope_theta") is None:
+            raise CheckpointError(f"{base.file} lacks llm_config.rope_theta")
+    adapters = _adapter_sizes(tensors, f"{root}.model.layers.0", adapter_names, run)
+    decoder = _decoder_sizes(tensors, root, settings, width, theta.number("rope_theta", 0.0), adapters)
+    return LanguageSizes(decoder, vocabulary, *_gate(tensors, width, len(adapter_names)))
+
+
+def _decoder_sizes(
+    tensors: Mapping[str, Tensor],
+    root: str,
+    settings: Settings,
+    width: int,
+    rope_theta: float,
+    adapters: AdapterSizes | None = None,
+    usual_head_width: int | None = None,
+) -> DecoderSizes:
+    """Sizes of a decoder; without a usual head width, settings must tell the heads."""
+    prefix = f"{root}.model.layers."
+
+    def linear_rows(name: str) -> int:
+        first = f"{prefix}0.{name}"
+        return rows(tensors, first_of(tensors, f"{first}.base_layer.weight", f"{first}.weight"))
+
+    queries, keys = linear_rows("self_attn.q_proj"), linear_rows("self_attn.k_proj")
+    head_width = settings.optional_integer("head_dim")
+    heads = settings.optional_integer("num_attention_heads")
+    if heads is None:
+        head_width = head_width or usual_head_width
+        if head_width is None or queries % head_width:
+            raise CheckpointError(f"{settings.file} lacks {settings.prefix}num_attention_heads")
+        heads = queries // head_width
+    if head_width is None:
+        head_width = head_width_of(settings, "num_attention_heads", heads, width)
+    if head_width % 2:
+        raise settings.error("num_attention_heads", f"= {heads} makes heads {head_width} wide; rotation takes pairs")
+    if heads * head_width != queries:
+        raise settings.error(
+            "num_attention_heads",
+            f"= {heads} heads, {head_width} wide, make {heads * head_width} queries, "
+            f"but {prefix}0.self_attn.q_proj makes {queries}",
+        )
+    key_heads = keys // head_width
+    if keys % head_width or key_heads == 0 or heads % key_heads:
+        raise settings.error(
+            "num_attention_heads",
+            f"= {heads} heads, {head_width} wide, do not share the {keys} keys of {prefix}0.self_attn.k_proj evenly",
+        )
+    mlp_width, blocks = linear_rows("mlp.up_proj"), depth(tensors, prefix)
+    settings.agree("hidden_size", width)
+    settings.agree("num_hidden_layers", blocks)
+    settings.agree("num_key_value_heads", key_heads)
+    settings.agree("intermediate_size", mlp_width)
+    settings.choice("hidden_act", "silu", ("silu",))
+    for key in ("rope_scaling", "rope_parameters"):
+        rope = settings.part(key)
+        for kind in ("type", "rope_type"):
+            rope.choice(kind, "default", ("default",))
+    return DecoderSizes(
         width=width,
-        depth=depth,
+        depth=blocks,
         heads=heads,
-        key_heads=_rows(tensors, linear("self_attn.k_proj")) // head_width,
+        key_heads=key_heads,
         head_width=head_width,
-        mlp_width=_rows(tensors, linear("mlp.up_proj")),
-        rope_theta=float(rope),
-        norm_eps=float(config.get("rms_norm_eps", 1e-6)),
+        mlp_width=mlp_width,
+        rope_theta=rope_theta,
+        norm_eps=settings.number("rms_norm_eps", OFFICIAL_NORM_EPS),
         qkv_bias=_query_bias(tensors, root),
-        adapters=_adapter_sizes(tensors, first, adapter_names, run),
+        adapters=adapters,
     )
-    for key, found in (("hidden_size", width), ("num_hidden_layers", depth)):
-        _agree(config, "llm_config", key, found)
-    gate = sorted(
-        (int(name.split(".")[-2]), tensors[name])
-        for name in tensors
-        if name.startswith(GATE_PREFIX) and name.endswith(".weight")
+
+
+def _gate(tensors: Mapping[str, Tensor], width: int, num_adapters: int) -> tuple[tuple[int, ...] | None, bool]:
+    """Widths of the gate, None without a gate, and whether there is dropout after its hidden layers."""
+    prefix = f"{GATE_PREFIX}layers"
+    positions, widths = linear_layers(tensors, prefix)
+    if not positions:
+        if num_adapters > 1:
+            raise CheckpointError(f"the checkpoint has {num_adapters} adapters, but no gate {prefix} to mix them")
+        return None, True
+    fit(f"{prefix}.{positions[0]}", widths[0], width, "tokens of the language model have")
+    fit(f"{prefix}.{positions[-1]}", widths[-1], num_adapters, "adapters of the language model number")
+    for step, dropout in ((GATE_STEP_WITH_DROPOUT, True), (GATE_STEP, False)):
+        if positions == tuple(range(0, len(positions) * step, step)):
+            return widths, dropout
+    raise CheckpointError(
+        f"{prefix} has linear layers at {', '.join(map(str, positions))}; known are every third from 0 (with dropout) "
+        "and every second (without): one is missing, or the gate is of another kind"
     )
-    widths = (gate[0][1].shape[1], *(weight.shape[0] for _, weight in gate)) if gate else None
-    return LanguageSizes(decoder, vocabulary, widths), root
 
 
 def _adapter_names(tensors: Mapping[str, Tensor]) -> tuple[str, ...]:
@@ -167,150 +252,37 @@ def _adapter_sizes(
     if not targets:
         raise CheckpointError(f"the checkpoint has adapters {', '.join(names)}, but none on {layer}")
     official = ADAPTED_LAYERS[min(targets)]
-    ranks = tuple(_rows(tensors, f"{layer}.{official}.lora_A.{name}.weight") for name in names)
-    return AdapterSizes(ranks, float(run.constants.get("lora_alpha", OFFICIAL_LORA_ALPHA)), targets)
-
-
-def _image_tower_sizes(tensors: Mapping[str, Tensor], base_config: Mapping[str, Any]) -> VisionSizes:
-    config = _part(base_config, "vision_config")
-    root = "vision_model.vision_model"
-    width, _, patch, _ = _shape(tensors, f"{root}.embeddings.patch_embedding.weight", 4)
-    grid = _square_side(tensors, f"{root}.embeddings.position_embedding.weight", 0)
-    depth = _depth(tensors, f"{root}.encoder.layers.")
-    for key, found in (("hidden_size", width), ("num_hidden_layers", depth), ("patch_size", patch)):
-        _agree(config, "vision_config", key, found)
-    activation = config.get("hidden_act", "gelu_pytorch_tanh")
-    if activation not in ("gelu", "gelu_pytorch_tanh"):
-        raise CheckpointError(
-            f"the base folder's vision_config.hidden_act is {activation!r}; known: gelu, gelu_pytorch_tanh"
-        )
-    return VisionSizes(
-        width=width,
-        depth=depth,
-        heads=_number(config, "num_attention_heads", "vision_config"),
-        mlp_width=_rows(tensors, f"{root}.encoder.layers.0.mlp.fc1.weight"),
-        patch=patch,
-        image_size=grid * patch,
-        tanh_gelu=activation == "gelu_pytorch_tanh",
-        norm_eps=float(config.get("layer_norm_eps", 1e-6)),
-    )
+    ranks = tuple(rows(tensors, f"{layer}.{official}.lora_A.{name}.weight") for name in names)
+    return AdapterSizes(ranks, run.constant_settings.number("lora_alpha", OFFICIAL_LORA_ALPHA), targets)
 
 
 def _expert_sizes(tensors: Mapping[str, Tensor], run: RunFolder, latent_width: int) -> ActionExpertSizes:
-    config = _part(run.constants, "expert_config")
-    layer = f"{_EXPERT}.layers.0"
-    width = _rows(tensors, f"{_EXPERT}.norm.weight")
-    heads = int(config.get("num_attention_heads") or width // OFFICIAL_HEAD_WIDTH)
-    head_width = int(config.get("head_dim") or width // heads)
-    decoder = DecoderSizes(
-        width=width,
-        depth=_depth(tensors, f"{_EXPERT}.layers."),
-        heads=heads,
-        key_heads=_rows(tensors, f"{layer}.self_attn.k_proj.weight") // head_width,
-        head_width=head_width,
-        mlp_width=_rows(tensors, f"{layer}.mlp.up_proj.weight"),
-        rope_theta=float(config.get("rope_theta", OFFICIAL_EXPERT_THETA)),
-        norm_eps=float(config.get("rms_norm_eps", OFFICIAL_EXPERT_NORM_EPS)),
-        qkv_bias=_query_bias(tensors, _EXPERT),
-    )
-    action_size = _shape(tensors, "action_model.action_embed.linear_1.weight", 2)[1]
+    settings = run.constant_settings.part("expert_config")
+    width = length(tensors, f"{_EXPERT}.model.norm.weight")
+    theta = settings.number("rope_theta", OFFICIAL_EXPERT_THETA)
+    decoder = _decoder_sizes(tensors, _EXPERT, settings, width, theta, usual_head_width=OFFICIAL_HEAD_WIDTH)
+    vision = film_tower_sizes(tensors, run.constant_settings, latent_width)
+    action_size = shape(tensors, "action_model.action_embed.linear_1.weight", 2)[1]
     head = _mlp_widths(tensors, "action_model.action_head")
     if head[-1] % action_size or head[0] != head[-1] // action_size * width:
         raise CheckpointError(
             f"action_model.action_head maps {head[0]} to {head[-1]} numbers, which fits no chunk of actions of "
             f"{action_size} numbers at width {width}"
         )
+    visual = _joining_widths(tensors, "action_model.visual_projector", vision.width, width)
+    latent = _joining_widths(tensors, "action_model.cog_projector", latent_width, width)
     with_state = any(name.startswith("action_model.state_embed.") for name in tensors)
     return ActionExpertSizes(
         decoder=decoder,
-        vision=_film_tower_sizes(tensors, run, latent_width),
+        vision=vision,
         chunk_length=head[-1] // action_size,
         action_size=action_size,
-        state_widths=_mlp_widths(tensors, "action_model.state_embed") if with_state else None,
-        visual_widths=_mlp_widths(tensors, "action_model.visual_projector"),
-        latent_widths=_mlp_widths(tensors, "action_model.cog_projector"),
+        state_widths=_joining_widths(tensors, "action_model.state_embed", None, width) if with_state else None,
+        visual_widths=visual,
+        latent_widths=latent,
         head_widths=head,
         mask=run.action_expert_mask,
     )
-
-
-def _film_tower_sizes(tensors: Mapping[str, Tensor], run: RunFolder, latent_width: int) -> VisionSizes:
-    config = _part(run.constants, "dino_config")
-    width, _, patch, _ = _shape(tensors, f"{_FILM_TOWER}.patch_embed.proj.weight", 4)
-    registers = f"{_FILM_TOWER}.reg_token"
-    return VisionSizes(
-        width=width,
-        depth=FILM_BLOCKS,
-        heads=int(config.get("num_heads") or width // OFFICIAL_HEAD_WIDTH),
-        mlp_width=_rows(tensors, f"{_FILM_TOWER}.blocks.0.block.mlp.fc1.weight"),
-        patch=patch,
-        image_size=_square_side(tensors, f"{_FILM_TOWER}.pos_embed", 1) * patch,
-        registers=_shape(tensors, registers, 3)[1] if registers in tensors else 0,
-        class_token=True,
-        layer_scale=True,
-        film_width=latent_width,
-        final_norm=False,
-    )
-
-
-def _part(config: Mapping[str, Any], key: str) -> Mapping[str, Any]:
-    part = config.get(key) or {}
-    if not isinstance(part, Mapping):
-        raise CheckpointError(f"{key} must be a JSON object, not {part!r}")
-    return part
-
-
-def _number(config: Mapping[str, Any], key: str, where: str) -> int:
-    if key not in config:
-        raise CheckpointError(f"the base folder's config.json lacks {where}.{key}")
-    return int(config[key])
-
-
-def _agree(config: Mapping[str, Any], where: str, key: str, found: int) -> None:
-    if key in config and int(config[key]) != found:
-        raise CheckpointError(
-            f"the base folder's config.json says {where}.{key} = {config[key]}, the checkpoint has {found}: "
-            "they do not belong together, or the checkpoint is incomplete"
-        )
-
-
-def _shape(tensors: Mapping[str, Tensor], name: str, dimensions: int) -> tuple[int, ...]:
-    if name not in tensors:
-        raise CheckpointError(f"the checkpoint has no tensor {name}")
-    shape = tuple(tensors[name].shape)
-    if len(shape) != dimensions:
-        raise CheckpointError(f"{name} has the shape {shape}; {dimensions} dimensions are expected")
-    return shape
-
-
-def _rows(tensors: Mapping[str, Tensor], name: str) -> int:
-    if name not in tensors:
-        raise CheckpointError(f"the checkpoint has no tensor {name}")
-    return int(tensors[name].shape[0])
-
-
-def _square_side(tensors: Mapping[str, Tensor], name: str, dimension: int) -> int:
-    if name not in tensors:
-        raise CheckpointError(f"the checkpoint has no tensor {name}")
-    count = int(tensors[name].shape[dimension])
-    side = round(count**0.5)
-    if side * side != count:
-        raise CheckpointError(f"{name} has {count} positions, which is no square")
-    return side
-
-
-def _first_of(tensors: Mapping[str, Tensor], *names: str) -> str:
-    for name in names:
-        if name in tensors:
-            return name
-    raise CheckpointError(f"the checkpoint has no tensor {names[-1]}")
-
-
-def _depth(tensors: Mapping[str, Tensor], prefix: str) -> int:
-    indices = {int(name[len(prefix) :].split(".")[0]) for name in tensors if name.startswith(prefix)}
-    if not indices:
-        raise CheckpointError(f"the checkpoint has no tensor {prefix}0.*")
-    return max(indices) + 1
 
 
 def _query_bias(tensors: Mapping[str, Tensor], root: str) -> bool:
@@ -319,11 +291,15 @@ def _query_bias(tensors: Mapping[str, Tensor], root: str) -> bool:
 
 
 def _mlp_widths(tensors: Mapping[str, Tensor], prefix: str) -> tuple[int, ...]:
-    found = sorted(
-        (int(name.split(".")[-2]), tensors[name].shape)
-        for name in tensors
-        if name.startswith(f"{prefix}.") and name.endswith(".weight")
-    )
-    if not found:
+    _, widths = linear_layers(tensors, prefix)
+    if not widths:
         raise CheckpointError(f"the checkpoint has no tensor {prefix}.0.weight")
-    return (int(found[0][1][1]), *(int(shape[0]) for _, shape in found))
+    return widths
+
+
+def _joining_widths(tensors: Mapping[str, Tensor], prefix: str, inputs: int | None, outputs: int) -> tuple[int, ...]:
+    widths = _mlp_widths(tensors, prefix)
+    if inputs is not None:
+        fit(f"the start of {prefix}", widths[0], inputs, "what it reads has")
+    fit(f"the end of {prefix}", widths[-1], outputs, "tokens of the action expert have")
+    return widths

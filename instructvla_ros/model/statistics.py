@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from instructvla_ros.model.run_folder import CheckpointError
+from instructvla_ros.model.settings import CheckpointError
 
 GRIPPER = 6  # index of the gripper in an action
 _TINY = 1e-8

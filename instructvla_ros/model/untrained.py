@@ -23,11 +23,12 @@ from instructvla_ros.model.checkpoint import save_checkpoint
 from instructvla_ros.model.decoder import AdapterSizes, DecoderSizes
 from instructvla_ros.model.instructvla import InstructVLA
 from instructvla_ros.model.language import LanguageSizes
-from instructvla_ros.model.prompt import Prompts
-from instructvla_ros.model.sizes import FILM_BLOCKS, ModelSizes
+from instructvla_ros.model.prompt import QWEN2_CONTEXT, Prompts
+from instructvla_ros.model.sizes import ModelSizes
 from instructvla_ros.model.statistics import Statistics
 from instructvla_ros.model.tokenizer import QWEN2_WORDS
 from instructvla_ros.model.vision import VisionSizes
+from instructvla_ros.model.vision_sizes import FILM_BLOCKS
 
 DATASET = "sim"
 BASE_FOLDER = "Eagle2-2B-untrained"
@@ -108,7 +109,7 @@ def write_untrained(
     _write_json(run / "config.json", config)
     _write_json(run / "dataset_statistics.json", statistics)
     _write_json(run / "tiny_sizes.json", _constants(sizes))
-    prompts = Prompts(base, _NUM_QUERIES, (sizes.image_tower.grid // sizes.shuffle_block) ** 2)
+    prompts = Prompts(base, _NUM_QUERIES, sizes.num_image_tokens)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model = InstructVLA(sizes, prompts, Statistics(statistics))
@@ -231,6 +232,7 @@ def _base_config(sizes: ModelSizes, tokenizer: Tokenizer) -> dict[str, Any]:
             "model_type": "qwen2",
             "hidden_size": decoder.width,
             "intermediate_size": decoder.mlp_width,
+            "max_position_embeddings": QWEN2_CONTEXT,
             "num_attention_heads": decoder.heads,
             "num_key_value_heads": decoder.key_heads,
             "num_hidden_layers": decoder.depth,
@@ -262,6 +264,7 @@ def _constants(sizes: ModelSizes) -> dict[str, Any]:
             "rope_theta": expert.decoder.rope_theta,
         },
         "dino_config": {"num_heads": expert.vision.heads},
+        "dino_image_size": expert.vision.image_size,
         "num_views": sizes.num_views,
         "lora_alpha": _ALPHA,
     }

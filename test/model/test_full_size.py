@@ -14,6 +14,7 @@ from instructvla_ros.model.language import LanguageSizes
 from instructvla_ros.model.layout import official_names
 from instructvla_ros.model.prompt import Prompts
 from instructvla_ros.model.run_folder import RunFolder
+from instructvla_ros.model.settings import Settings
 from instructvla_ros.model.sizes import ModelSizes, read_sizes
 from instructvla_ros.model.statistics import Statistics
 from instructvla_ros.model.untrained import BASE_FOLDER, write_untrained
@@ -148,4 +149,4 @@ def test_published_sizes_are_read_from_tensors_without_any_hint(
             tensors[name.replace(".blocks.2.", f".blocks.{block}.")] = tensors[name]
     config = {"num_of_meta_query": 64, "vla": {"data_mix": "bridge_rt_1"}}
     run = RunFolder(tmp_path, config, {}, {}, tmp_path / "x.pt")
-    assert read_sizes(tensors, run, BASE_CONFIG, 1) == sizes
+    assert read_sizes(tensors, run, Settings(tmp_path / "base.json", BASE_CONFIG), 1) == sizes

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from instructvla_ros.model import MAX_TEXT_CHARACTERS, MAX_TEXT_TOKENS, CheckpointError
+from instructvla_ros.model import MAX_TEXT_CHARACTERS, CheckpointError
 from instructvla_ros.model.prompt import IGNORED_LABEL, Prompts, Turn, action_request
 from instructvla_ros.model.untrained import BASE_FOLDER
 
@@ -92,8 +92,6 @@ def test_empty_text_is_refused(prompts, text):
 def test_long_text_is_refused_and_the_limit_named(prompts):
     with pytest.raises(ValueError, match=f"10000 characters long; the limit is {MAX_TEXT_CHARACTERS} characters"):
         prompts.for_action("x" * 10_000)
-    with pytest.raises(ValueError, match=f"the limit is {MAX_TEXT_TOKENS} tokens"):
-        prompts.for_question("🧊" * 400)
     with pytest.raises(ValueError, match="the reasoning is 10000 characters long"):
         prompts.for_action("open the drawer", "x" * 10_000)
 
