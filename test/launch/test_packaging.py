@@ -24,7 +24,7 @@ SYSTEM_PACKAGES = {
     "scipy": "python3-scipy",
     "yaml": "python3-yaml",
 }
-COMES_WITH = {"tokenizers": "transformers", "OpenGL": "mujoco"}  # hard dependencies of a pinned package
+COMES_WITH = {"OpenGL": "mujoco"}  # hard dependencies of a pinned package
 
 
 def load(path: Path) -> ModuleType:
@@ -76,6 +76,18 @@ def test_every_import_is_named_in_package_xml_or_pinned_for_pip() -> None:
         if not known:
             unnamed[package] = path.relative_to(ROOT)
     assert not unnamed
+
+
+def test_nothing_is_pinned_for_the_run_time_that_no_module_imports() -> None:
+    assert pinned("python.txt") <= {package for package, _ in imported_packages()}
+
+
+def test_setup_py_asks_for_what_the_modules_import_from_pip() -> None:
+    tree = ast.parse((ROOT / "setup.py").read_text(encoding="utf-8"))
+    keywords = {word.arg: word.value for node in ast.walk(tree) if isinstance(node, ast.Call) for word in node.keywords}
+    asked = set(ast.literal_eval(keywords["install_requires"]))
+    with_the_distribution = {"cv-bridge", "opencv-python-headless"}  # rosdep's, as cv_bridge is built against them
+    assert asked == (pinned("python.txt") | pinned("wheels.txt")) - with_the_distribution
 
 
 def test_everything_that_rosdep_installs_is_pinned_for_machines_without_it() -> None:
