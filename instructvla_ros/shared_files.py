@@ -53,6 +53,8 @@ def yaml_path(folder: str, what: str, name_or_path: str | Path) -> Path:
         FileNotFoundError: the folder itself is missing.
     """
     text = str(name_or_path)
+    if not text:
+        raise UnknownNameError(f"no {what} is named: give one of {', '.join(names_in(folder))}, or the path of a file")
     if isinstance(name_or_path, Path) or "/" in text or text.endswith((".yaml", ".yml")):
         return Path(name_or_path)
     known = names_in(folder)

@@ -49,3 +49,8 @@ def test_an_unknown_name_is_refused_with_the_known_ones() -> None:
 @pytest.mark.parametrize("given", ["./mine", "mine.yaml", "mine.yml", Path("sim")])
 def test_a_path_is_taken_as_a_path(given: str | Path) -> None:
     assert yaml_path("config/robots", "robot", given) == Path(given)
+
+
+def test_no_name_at_all_is_refused_with_the_known_ones() -> None:
+    with pytest.raises(ProfileError, match="no robot is named: give one of sim, widowx"):
+        RobotProfile.load("")

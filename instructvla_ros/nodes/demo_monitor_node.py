@@ -41,6 +41,7 @@ class DemoMonitorNode(RunnableNode):
         self._profile = RobotProfile.load(self.parameters.robot)
         self._chain: KinematicChain | None = None
         self._trouble = ""
+        self._summarised = False
         self._lines = 0
         self._last_line = time.monotonic()
         self._started = time.monotonic()
@@ -68,6 +69,9 @@ class DemoMonitorNode(RunnableNode):
 
     def stop_working(self) -> None:
         """Close with the summary, however the demo ended."""
+        if self._summarised:
+            return
+        self._summarised = True
         print(self.report.summary(self.elapsed), flush=True)
         self.exit_code = 1 if self.report.missing() else 0
 
@@ -98,7 +102,10 @@ class DemoMonitorNode(RunnableNode):
         self.report.add_gripper(np.array(self._chain.forward(positions)[:3, 3]))
 
     def _on_robot_description(self, message: String) -> None:
-        self._chain = KinematicChain.from_urdf(message.data, self._profile.base_frame, self._profile.tip_frame)
+        try:
+            self._chain = KinematicChain.from_urdf(message.data, self._profile.base_frame, self._profile.tip_frame)
+        except ValueError as error:
+            self._trouble = f"robot_description does not fit robot {self._profile.name}: {error}"
 
     def _on_chunk(self, message: ActionChunk) -> None:
         if self.first_chunk is None:

@@ -71,7 +71,7 @@ class Parameter:
         return ""
 
 
-ROBOT = Parameter("robot", "sim", "Profile of the robot: a name in config/robots/, or the path of a YAML file.")
+ROBOT = Parameter("robot", "", "Profile of the robot: a name in config/robots/, or the path of a YAML file. Required.")
 
 POLICY_NODE = (
     ROBOT,

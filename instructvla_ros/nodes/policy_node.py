@@ -63,6 +63,7 @@ class PolicyNode(LifecycleNode, RunnableNode):
         self._instruction = ""
         self._loop: ActLoop | None = None
         self._thread: FixedRateThread | None = None
+        self._ending = False
         self._hold = "not configured"
         self._fault = ""
         self._image_faults: dict[str, str] = {}
@@ -81,15 +82,16 @@ class PolicyNode(LifecycleNode, RunnableNode):
 
     def _start_by_itself(self) -> None:
         self._autostart.cancel()
-        if self.trigger_configure() is TransitionCallbackReturn.SUCCESS:
+        if self.trigger_configure() is TransitionCallbackReturn.SUCCESS and not self._ending:
             self.trigger_activate()
 
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Load the model, run it once, and start to listen."""
         try:
             self._model = self._load_model()
-        except (ValueError, OSError, KeyError, RuntimeError, ImportError) as error:
-            self._fault = f"cannot load the model: {error}"
+        except Exception as error:  # rclpy would swallow any other without a word
+            plain = isinstance(error, (ValueError, OSError, RuntimeError, ImportError))
+            self._fault = f"cannot load the model: {error if plain else repr(error)}"
             self.get_logger().error(self._fault)
             return TransitionCallbackReturn.FAILURE
         self._fault = ""
@@ -100,6 +102,8 @@ class PolicyNode(LifecycleNode, RunnableNode):
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Start to act, in a new epoch."""
+        if self._ending:
+            return TransitionCallbackReturn.FAILURE
         rate = self._given.control_rate or self._profile.control_rate
         if self._loop is not None:
             self._loop.restart()
@@ -114,8 +118,9 @@ class PolicyNode(LifecycleNode, RunnableNode):
         return super().on_deactivate(state)
 
     def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Let the model go and stop listening."""
+        """Let the model go, forget the instruction and stop listening."""
         self._release()
+        self._instruction = ""
         self._hold = "not configured"
         return super().on_cleanup(state)
 
@@ -126,6 +131,7 @@ class PolicyNode(LifecycleNode, RunnableNode):
 
     def stop_working(self) -> None:
         """Stop the thread before its publishers go, and refuse waiting questions."""
+        self._ending = True
         self._release()
 
     def _LifecycleNodeMixin__change_state(self, transition: int) -> TransitionCallbackReturn:  # noqa: N802
@@ -242,11 +248,14 @@ class PolicyNode(LifecycleNode, RunnableNode):
             response.message = str(error)
         return response
 
+    def _now(self) -> float:
+        return self.get_clock().now().nanoseconds / messages.NANOSECONDS
+
     def _tick(self) -> None:
         loop = self._loop
         if loop is None:
             return
-        result = loop.tick(self.get_clock().now().nanoseconds / messages.NANOSECONDS)
+        result = loop.tick(self._now())
         self._report_hold(result)
         if result.chunk is not None:
             self._chunk_publisher.publish(messages.chunk_to_message(result.chunk))
@@ -258,7 +267,7 @@ class PolicyNode(LifecycleNode, RunnableNode):
             self.get_logger().warning(f"holding: {reason}")
         elif result.status is TickStatus.ACTED and self._hold:
             self.get_logger().info("acting")
-        if holding or result.status in (TickStatus.ACTED, TickStatus.IDLE):
+        if result.status is not TickStatus.FOLLOWING:
             self._hold = reason
 
     def _on_tick_error(self, error: Exception) -> None:
@@ -300,14 +309,19 @@ class PolicyNode(LifecycleNode, RunnableNode):
         if thread is not None:
             values |= {"deadline misses": thread.misses, "failed ticks": thread.errors}
         if loop is not None:
-            values |= _figures(loop)
+            values |= _figures(loop, self._now())
         self._diagnostics_publisher.publish(diagnostic(self, level, summary, values))
 
     def _stop_thread(self) -> None:
+        """End the motion first, then whatever the model is busy with."""
         thread, self._thread = self._thread, None
-        if thread is not None:
-            thread.stop()
-            self._publish_epoch(time.time_ns(), "")
+        if thread is None:
+            return
+        self._publish_epoch(time.time_ns(), "")
+        if self._loop is not None:
+            self._loop.close()
+        thread.stop()
+        self._publish_epoch(time.time_ns(), "")  # a tick in progress may have published a chunk in between
 
     def _release(self) -> None:
         if self._loop is not None:
@@ -322,7 +336,7 @@ class PolicyNode(LifecycleNode, RunnableNode):
         self._loop = self._model = self._urdf = None
 
 
-def _figures(loop: ActLoop) -> dict[str, str]:
+def _figures(loop: ActLoop, now: float) -> dict[str, str]:
     statistics = loop.statistics()
     figures = {
         "chunk rate [Hz]": f"{statistics.chunk_rate:.2f}",
@@ -334,13 +348,10 @@ def _figures(loop: ActLoop) -> dict[str, str]:
         "inference p50 p95 p99 [ms]": " ".join(f"{value * 1000:.0f}" for value in statistics.act_percentiles),
         "reasoning p50 p95 p99 [ms]": " ".join(f"{value * 1000:.0f}" for value in statistics.reasoning_percentiles),
     }
-    if statistics.last is not None:
-        ages = {
-            **{f"{IMAGE_TOPICS[view]}": age for view, age in statistics.last.ages.images.items()},
-            "joint_states": statistics.last.ages.joint_state,
-        }
-        for topic, age in ages.items():
-            figures[f"age of {topic} [s]"] = "never came" if age is None else f"{age:.3f}"
+    ages = loop.ages(now)
+    by_topic = {IMAGE_TOPICS[view]: age for view, age in ages.images.items()} | {"joint_states": ages.joint_state}
+    for topic, age in by_topic.items():
+        figures[f"age of {topic} [s]"] = "never came" if age is None else f"{age:.3f}"
     return figures
 
 

@@ -9,6 +9,7 @@ import signal
 import sys
 import threading
 import time
+import traceback
 from collections.abc import Callable
 
 import rclpy
@@ -50,7 +51,7 @@ class RunnableNode(Node):
     exit_code: int | None = None
 
     def stop_working(self) -> None:
-        """End the node's own threads; called once, before the node is destroyed, while publishers still work."""
+        """End the node's own threads while publishers still work; called twice before the node is destroyed."""
 
 
 def run_node(make_node: Callable[[], RunnableNode], threads: int = 1) -> int:
@@ -79,10 +80,15 @@ def run_node(make_node: Callable[[], RunnableNode], threads: int = 1) -> int:
             executor.spin_once(timeout_sec=_LONGEST_WAIT)
     except ExternalShutdownException:
         pass
+    except Exception:
+        traceback.print_exc()
+        node.exit_code = 1
     finally:
         node.stop_working()
         if not _callbacks_ended(executor):
+            sys.stderr.flush()
             os._exit(node.exit_code or 0)  # a callback that cannot be cut short, such as the loading of a model
+        node.stop_working()  # what a callback in progress has started
         executor.shutdown()
         node.destroy_node()
         rclpy.try_shutdown()
@@ -94,7 +100,7 @@ def _callbacks_ended(executor: Executor) -> bool:
     pool = getattr(executor, "_executor", None)
     if pool is None:
         return True
-    pool.shutdown(wait=False, cancel_futures=True)
+    pool.shutdown(wait=False)
     deadline = time.monotonic() + _LONGEST_CALLBACK
     for thread in list(pool._threads):
         thread.join(max(0.0, deadline - time.monotonic()))

@@ -130,8 +130,9 @@ class ActLoop:
                 self._instruction_version += 1
 
     def restart(self) -> None:
-        """Starts a new epoch of the present instruction at the next tick, for instance on activation."""
+        """Starts a new epoch of the present instruction at the next tick, also after ``close``."""
         with self._lock:
+            self._closed = False
             self._instruction_version += 1
 
     def ask(self, question: str) -> Future:
@@ -157,7 +158,7 @@ class ActLoop:
         return entry.answer
 
     def close(self) -> None:
-        """Cuts reasoning and answering short, refuses waiting questions; ticks do nothing from now on."""
+        """Cuts reasoning and answering short, refuses waiting questions; ticks do nothing until ``restart``."""
         with self._lock:
             self._closed = True
             waiting = list(self._questions)
@@ -165,6 +166,12 @@ class ActLoop:
         for entry in waiting:
             if entry.answer.set_running_or_notify_cancel():
                 entry.answer.set_exception(QuestionRefused("the policy is shutting down"))
+
+    def ages(self, now: float) -> InputAges:
+        """Ages of the newest inputs at the time ``now`` [s], on the clock of the stamps; from any thread."""
+        with self._lock:
+            frames, joint_state = dict(self._frames), self._joint_state
+        return input_ages(now, frames, joint_state)
 
     def statistics(self) -> ActLoopStatistics:
         """Figures so far; from any thread."""

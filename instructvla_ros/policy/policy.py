@@ -89,6 +89,7 @@ class Policy:
         self._instruction = ""
         self._reasoning: str | None = None
         self._chunk_stamp: float | None = None
+        self._gripper_stamp: float | None = None
         self._gripper_before = GripperState(opening=0.0)
         self._gripper_plan: list[GripperState] = []
 
@@ -130,7 +131,7 @@ class Policy:
         self._sequence = 1  # 0 is the empty chunk that opens an epoch
         self._instruction = instruction
         self._reasoning = None
-        self._chunk_stamp = None
+        self._chunk_stamp = self._gripper_stamp = None
         self._gripper_plan = []
         if self._ensemble is not None:
             self._ensemble.reset()
@@ -307,13 +308,15 @@ class Policy:
 
     def _openings(self, stamp: float, values: np.ndarray, measured: float) -> np.ndarray:
         """Follows the gripper rule through a chunk, starting where the steps since the last chunk have left it."""
-        if self._chunk_stamp is None:
-            self._gripper_before = GripperState(opening=measured)
+        if self._gripper_stamp is None:
+            self._gripper_before, self._gripper_stamp = GripperState(opening=measured), stamp
         else:
-            executed = round((stamp - self._chunk_stamp) / self.profile.period)
-            executed = min(max(executed, 0), len(self._gripper_plan))
-            if executed:
+            executed = round((stamp - self._gripper_stamp) / self.profile.period)
+            if executed > len(self._gripper_plan):
+                self._gripper_before, self._gripper_stamp = self._gripper_plan[-1], stamp
+            elif executed > 0:  # chunks may come more often than steps: only whole steps count as executed
                 self._gripper_before = self._gripper_plan[executed - 1]
+                self._gripper_stamp += executed * self.profile.period
         self._gripper_plan = plan_gripper(self.profile.gripper_rule, self._gripper_before, values)
         return np.array([state.opening for state in self._gripper_plan])
 

@@ -81,7 +81,14 @@ class Robot:
 @pytest.fixture
 def robot(graph, untrained_checkpoint) -> Robot:
     robot = Robot(graph)
-    graph.start("policy_node", checkpoint=str(untrained_checkpoint), autostart=True, device="cpu", reasoning="never")
+    graph.start(
+        "policy_node",
+        robot="sim",
+        checkpoint=str(untrained_checkpoint),
+        autostart=True,
+        device="cpu",
+        reasoning="never",
+    )
     return robot
 
 
@@ -130,7 +137,7 @@ def test_a_wrong_encoding_is_named(robot, graph, encoding: str) -> None:
     [("missing", ("lacks elbow",)), ("nan", ("not finite", "elbow")), ("short", ("7 names",))],
 )
 def test_a_malformed_joint_state_makes_policy_and_filter_hold(robot, graph, fault: str, words: tuple) -> None:
-    graph.start("safety_filter_node")
+    graph.start("safety_filter_node", robot="sim")
     robot.await_chunks_to_flow()
     graph.wait_until(lambda: bool(robot.statuses), "a safety status")
     if fault == "missing":
@@ -160,7 +167,7 @@ def test_an_unknown_robot_is_refused_with_the_known_ones(graph) -> None:
 
 
 def test_a_parameter_out_of_range_is_refused_in_one_line(graph) -> None:
-    process = graph.start("safety_filter_node", rate=1.0)
+    process = graph.start("safety_filter_node", robot="sim", rate=1.0)
     assert process.wait() == 2
     assert "rate" in process.output and "10 .. 1000 Hz" in process.output
     assert "Traceback" not in process.output
@@ -169,7 +176,7 @@ def test_a_parameter_out_of_range_is_refused_in_one_line(graph) -> None:
 def error_of_policy(graph, device: str = "cpu", **parameters: object) -> str:
     """Start a policy that cannot load and return what its diagnostics say."""
     diagnostics = graph.collect(DiagnosticArray, "/diagnostics", EVERYTHING)
-    process = graph.start("policy_node", autostart=True, device=device, **parameters)
+    process = graph.start("policy_node", robot="sim", autostart=True, device=device, **parameters)
 
     def errors() -> list[str]:
         return [s.message for array_ in diagnostics for s in array_.status if s.level == DiagnosticStatus.ERROR]

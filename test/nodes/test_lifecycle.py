@@ -27,7 +27,9 @@ def test_the_policy_acts_only_while_active_and_can_be_started_again(graph, untra
     chunks = graph.collect(ActionChunk, "action_chunk", EVERYTHING)
     graph.node.create_publisher(String, "instruction", LATCHED).publish(String(data="pick up the red cube"))
     graph.start("sim_arm_node", image_width=64, image_height=48, wrist_camera=False)
-    policy = graph.start("policy_node", checkpoint=str(untrained_checkpoint), device="cpu", reasoning="never")
+    policy = graph.start(
+        "policy_node", robot="sim", checkpoint=str(untrained_checkpoint), device="cpu", reasoning="never"
+    )
     assert state(graph) == State.PRIMARY_STATE_UNCONFIGURED
     assert not change(graph, Transition.TRANSITION_ACTIVATE), "an unconfigured node cannot be activated"
 
@@ -56,7 +58,7 @@ def test_the_policy_acts_only_while_active_and_can_be_started_again(graph, untra
 
 
 def test_a_checkpoint_that_cannot_be_loaded_leaves_the_node_unconfigured(graph) -> None:
-    policy = graph.start("policy_node", checkpoint="/no/such/run", device="cpu")
+    policy = graph.start("policy_node", robot="sim", checkpoint="/no/such/run", device="cpu")
     assert not change(graph, Transition.TRANSITION_CONFIGURE)
     assert state(graph) == State.PRIMARY_STATE_UNCONFIGURED
     assert "/no/such/run" in policy.output

@@ -68,7 +68,7 @@ def test_a_parameter_cannot_be_changed_while_the_node_runs(make_node) -> None:
 
 @pytest.mark.parametrize("name", ["policy_node", "safety_filter_node", "sim_arm_node"])
 def test_a_running_node_tells_its_parameters(name: str, graph) -> None:
-    process = graph.start(name)
+    process = graph.start(name, **({"robot": "sim"} if name != "sim_arm_node" else {}))
     listed = graph.call(ListParameters, f"{name}/list_parameters", ListParameters.Request())
     assert {parameter.name for parameter in NODES[name]} <= set(listed.result.names)
     names = [parameter.name for parameter in NODES[name]]

@@ -340,3 +340,18 @@ def test_a_question_changes_nothing(make_policy, fake_model, observation_at, fra
     assert policy.reasoning is None
     assert policy.act(observation_at(0.0)).sequence == 1
     assert model.questions == ["What is there?"]
+
+
+@pytest.mark.parametrize("chunks_a_step", [1, 2, 4])
+def test_a_sticky_gripper_closes_in_time_however_often_chunks_are_made(
+    chunks_a_step, make_policy, fake_model, observation_at
+):
+    model = fake_model()
+    policy = make_policy(model, gripper_rule=StickyGripper(repeats=10, threshold=0.5))
+    policy.start_epoch("go")
+    model.actions = np.ones((16, 7))
+    policy.act(observation_at(0.0))
+    model.actions = np.zeros((16, 7))
+    for index in range(1, 30 * chunks_a_step):
+        chunk = policy.act(observation_at(index * policy.profile.period / chunks_a_step))
+    assert chunk.grippers[0] == pytest.approx(0.0)
