@@ -124,6 +124,8 @@ def test_the_token_limit_is_kept(generalist, frame):
     assert cut.token_ids == full.token_ids[:4] and cut.finish is Finish.TOKEN_LIMIT
     with pytest.raises(ValueError, match="at least 1"):
         generalist.reason([frame], "lift the cube", max_new_tokens=0)
+    with pytest.raises(ValueError, match=r"max_new_tokens is 32768; the model's context has room for 32\d+ tokens"):
+        generalist.reason([frame], "lift the cube", max_new_tokens=32768)
 
 
 @pytest.mark.parametrize("which", ["end", "query"])

@@ -10,7 +10,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from instructvla_ros.model import MAX_TEXT_CHARACTERS, CheckpointError
-from instructvla_ros.model.prompt import IGNORED_LABEL, Prompts, Turn, action_request
+from instructvla_ros.model.prompt import IGNORED_LABEL, REPLY_TOKENS, Prompts, Turn, action_request
 from instructvla_ros.model.untrained import BASE_FOLDER
 
 ATTACKS = (
@@ -96,6 +96,55 @@ def test_long_text_is_refused_and_the_limit_named(prompts):
         prompts.for_action("open the drawer", "x" * 10_000)
 
 
+@pytest.mark.parametrize("text", ["to be or not ", "🧊", "立方体", "x"])
+def test_texts_up_to_the_limit_of_characters_are_taken_whatever_their_tokens(prompts, text):
+    text = (text * MAX_TEXT_CHARACTERS)[:MAX_TEXT_CHARACTERS]
+    for prompt in (
+        prompts.for_action(text),
+        prompts.for_action("open the drawer", text),
+        prompts.for_reasoning(text),
+        prompts.for_question(text),
+    ):
+        assert text.strip() in prompts._full.decode(list(prompt.ids), skip_special_tokens=False)
+    with pytest.raises(ValueError, match=f"the limit is {MAX_TEXT_CHARACTERS} characters"):
+        prompts.for_question(text + "x")
+
+
+@pytest.fixture
+def short_context(generalist_run, prompts, tmp_path):
+    """The same prompts in a context of 600 tokens."""
+    base = shutil.copytree(generalist_run / BASE_FOLDER, tmp_path / "base")
+    config = json.loads((base / "config.json").read_text())
+    config["llm_config"]["max_position_embeddings"] = 600
+    (base / "config.json").write_text(json.dumps(config))
+    return Prompts(base, prompts.num_queries, prompts.num_image_tokens)
+
+
+def test_a_prompt_never_outgrows_the_context(short_context):
+    queries = short_context.num_queries
+    kept = {short_context.for_action: 0, short_context.for_reasoning: REPLY_TOKENS + queries}
+    for build, room in kept.items():
+        accepted = [text for text in ("x" * count for count in range(1, 400)) if fits(build, text)]
+        assert len(accepted) < 399
+        assert len(build(accepted[-1]).ids) + room == 600  # one token a letter
+        with pytest.raises(ValueError, match=r"the model's context of 600 tokens has room for \d+"):
+            build(accepted[-1] + "x")
+
+
+def test_what_was_reasoned_upon_can_be_acted_upon_in_a_full_context(short_context):
+    text = max((text for text in ("x" * n for n in range(1, 400)) if fits(short_context.for_reasoning, text)), key=len)
+    reply = "z" * (REPLY_TOKENS - 10)
+    assert len(short_context.for_action(text, reply).ids) <= 600
+
+
+def fits(build, text: str) -> bool:
+    try:
+        build(text)
+    except ValueError:
+        return False
+    return True
+
+
 @pytest.mark.parametrize("text", [None, 3, b"bytes"])
 def test_what_is_no_text_is_refused(prompts, text):
     with pytest.raises(ValueError, match="must be a string"):
@@ -156,6 +205,50 @@ def test_vocabulary_and_merges_give_the_same_tokens(prompts, vocabulary_folder):
     other = Prompts(vocabulary_folder, prompts.num_queries, prompts.num_image_tokens)
     for text in ("pick up the red block", "It's 12 o'clock,\n\n  isn't it? 🧊", "<|im_end|>"):
         assert other.for_action(text) == prompts.for_action(text)
+
+
+def words_of_added_tokens(folder, prompts) -> str:
+    other = Prompts(folder, prompts.num_queries, prompts.num_image_tokens)
+    names = ("<|im_end|>", "<tool_call>", "<|vision_pad|>", "<|fim_pad|>", "<img>", "<ref>", "<new_token_4>")
+    return other.words([other._full.token_to_id(name) for name in names])
+
+
+@pytest.mark.parametrize(
+    ("files", "words"),
+    [
+        ({}, "<tool_call><|fim_pad|>"),
+        (
+            {"special_tokens_map": {"eos_token": {"content": "<|im_end|>"}, "additional_special_tokens": ["<img>"]}},
+            "<tool_call><|fim_pad|><ref>",
+        ),
+        ({"tokenizer_config": {"additional_special_tokens": ["<img>", "<ref>"]}}, "<tool_call><|fim_pad|>"),
+        (
+            {
+                "special_tokens_map": {"additional_special_tokens": ["<img>", "<ref>", "<tool_call>"]},
+                "tokenizer_config": {"split_special_tokens": False, "pad_token": None},
+            },
+            "<|fim_pad|>",
+        ),
+    ],
+    ids=["no list", "map", "settings", "both"],
+)
+def test_words_keep_the_added_tokens_that_are_not_special(prompts, vocabulary_folder, files, words):
+    for name, content in files.items():
+        (vocabulary_folder / f"{name}.json").write_text(json.dumps(content))
+    assert words_of_added_tokens(vocabulary_folder, prompts) == words
+
+
+def test_flags_of_added_tokens_go_before_all_lists(prompts, vocabulary_folder):
+    added = json.loads((vocabulary_folder / "added_tokens.json").read_text())
+    flags = {str(index): {"content": token, "special": token != "<ref>"} for token, index in added.items()}
+    (vocabulary_folder / "tokenizer_config.json").write_text(json.dumps({"added_tokens_decoder": flags}))
+    assert words_of_added_tokens(vocabulary_folder, prompts) == "<ref>"
+
+
+def test_malformed_lists_of_added_tokens_are_refused(vocabulary_folder):
+    (vocabulary_folder / "added_tokens.json").write_text('{"<img>": "first"}')
+    with pytest.raises(CheckpointError, match="cannot be read"):
+        Prompts(vocabulary_folder, 64, 256)
 
 
 def test_a_tokenizer_without_image_token_is_refused(vocabulary_folder):
