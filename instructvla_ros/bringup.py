@@ -17,13 +17,23 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from instructvla_ros.parameters import NODES, POLICY_NODE, SAFETY_FILTER_NODE, Parameter
 from instructvla_ros.shared_files import PACKAGE, shared_folder
 
 Value = bool | int | float | str
 
 SIMULATED_ROBOT = "sim"
+DEMO_DOMAIN = 93  # any but 0, which robots use
 DEMO_THREADS = 1  # a small model gains nothing from a second thread, which waits long on a busy machine
 UNTRAINED_NOTE = "The model is a tiny untrained one: it shows that the chain runs, its words and motions mean nothing."
+
+
+PASSED_ON: dict[str, Parameter] = {
+    parameter.name: parameter
+    for parameter in (*SAFETY_FILTER_NODE, *POLICY_NODE)
+    if parameter.name not in ("robot", "checkpoint", "autostart")
+}
+"""Parameters that bringup takes as they are declared and hands to the node that declares them."""
 
 
 @dataclass(frozen=True)
@@ -75,53 +85,42 @@ def bringup_processes(
     robot: str,
     checkpoint: str,
     *,
-    base_vlm: str = "",
-    device: str = "auto",
-    threads: int = 0,
-    dtype: str = "auto",
-    dataset: str = "",
-    limits: str = "",
     simulate: bool | None = None,
     namespace: str = "",
     use_sim_time: bool = False,
     autostart: bool = True,
+    **parameters: Value,
 ) -> list[NodeProcess]:
     """The processes that make a robot act on instructions.
 
     Args:
         robot: profile name in config/robots/, or path of a profile.
         checkpoint: run folder of the model.
-        base_vlm: folder with the vision-language model's config and tokenizer; empty: as the run names it.
-        device: where the model runs.
-        threads: CPU threads of the model; 0: as torch chooses.
-        dtype: type of the model's weights.
-        dataset: key into the run's dataset statistics; empty: as the robot's profile says.
-        limits: limits name in config/limits/, or path; empty: those named like the robot.
         simulate: whether the simulated arm is started; None: where the robot is the simulated one.
         namespace: namespace of all nodes.
         use_sim_time: whether the nodes take their time from /clock.
         autostart: whether the policy configures and activates itself.
+        parameters: any other parameter that policy_node or safety_filter_node declares; each goes to the node that
+            declares it.
 
     Returns:
         The processes; the arm first, because the others wait for it.
+
+    Raises:
+        TypeError: neither node declares one of the parameters.
     """
+    unknown = set(parameters) - set(PASSED_ON)
+    if unknown:
+        raise TypeError(f"{', '.join(sorted(unknown))}: no parameter of policy_node or safety_filter_node")
+    given: dict[str, Value] = {"robot": robot, "checkpoint": checkpoint, "autostart": autostart, **parameters}
     shared: dict[str, Value] = {"use_sim_time": True} if use_sim_time else {}
-    policy: dict[str, Value] = {
-        "robot": robot,
-        "checkpoint": checkpoint,
-        "base_vlm": base_vlm,
-        "device": device,
-        "threads": threads,
-        "dtype": dtype,
-        "dataset": dataset,
-        "autostart": autostart,
-    }
-    processes = [
-        NodeProcess(
-            "safety_filter_node", "safety_filter_node", namespace, {"robot": robot, "limits": limits, **shared}
-        ),
-        NodeProcess("policy_node", "policy_node", namespace, {**policy, **shared}),
-    ]
+
+    def node(executable: str) -> NodeProcess:
+        declared = {parameter.name for parameter in NODES[executable]}
+        own = {name: value for name, value in given.items() if name in declared}
+        return NodeProcess(executable, executable, namespace, {**own, **shared})
+
+    processes = [node("safety_filter_node"), node("policy_node")]
     if simulate is None:
         simulate = robot == SIMULATED_ROBOT
     if simulate:
@@ -164,12 +163,13 @@ def demo_processes(
     return [*system, NodeProcess("demo_monitor_node", "demo_monitor_node", namespace, parameters)]
 
 
-def network_environment(environment: Mapping[str, str], *, localhost: bool) -> dict[str, str]:
+def network_environment(environment: Mapping[str, str], *, alone: bool) -> dict[str, str]:
     """Variables to add so that images go through shared memory; what the user has set is left alone.
 
     Args:
         environment: the variables that are set.
-        localhost: whether to look for other nodes on this machine only.
+        alone: whether to keep to this machine, and there to a domain that no robot uses: the simulated arm's topics and
+            joints are named like a real one's, which must not follow the demo.
     """
     added = {}
     old_name, new_name = "FASTRTPS_DEFAULT_PROFILES_FILE", "FASTDDS_DEFAULT_PROFILES_FILE"
@@ -177,8 +177,10 @@ def network_environment(environment: Mapping[str, str], *, localhost: bool) -> d
         # Fast DDS 3, which came with Kilted, warns about the old name; Jazzy's ROS layer knows no other
         profiles_file = old_name if environment.get("ROS_DISTRO") == "jazzy" else new_name
         added[profiles_file] = str(shared_folder("config/fastdds") / "shared_memory.xml")
-    if localhost and not environment.get("ROS_AUTOMATIC_DISCOVERY_RANGE"):
+    if alone and not environment.get("ROS_AUTOMATIC_DISCOVERY_RANGE"):
         added["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
+    if alone and not environment.get("ROS_DOMAIN_ID"):
+        added["ROS_DOMAIN_ID"] = str(DEMO_DOMAIN)
     return added
 
 

@@ -128,7 +128,7 @@ class Demo:
         Returns:
             The exit code of the last process; 1 where another one ended early.
         """
-        environment = {**os.environ, **network_environment(os.environ, localhost=True)}
+        environment = {**os.environ, **network_environment(os.environ, alone=True)}
         environment["PYTHONUNBUFFERED"] = "1"
         nodes: list[RunningNode] = []
         try:

@@ -12,13 +12,23 @@ from launch.action import Action
 from launch.actions import DeclareLaunchArgument, OpaqueFunction, SetEnvironmentVariable
 from launch.substitutions import LaunchConfiguration
 
-from instructvla_ros.bringup import bringup_processes, network_environment
+from instructvla_ros.bringup import PASSED_ON, bringup_processes, network_environment
 from instructvla_ros.launching import node_action
-from instructvla_ros.nodes.parameters import POLICY_NODE, SAFETY_FILTER_NODE
+from instructvla_ros.parameters import POLICY_NODE, Parameter
 
 SWITCH = ("true", "false")
-DESCRIPTIONS = {parameter.name: parameter.description for parameter in (*SAFETY_FILTER_NODE, *POLICY_NODE)}
-CHOICES = {parameter.name: parameter.choices for parameter in POLICY_NODE}
+DESCRIPTIONS = {parameter.name: parameter.description for parameter in POLICY_NODE}
+
+
+def declared(parameter: Parameter) -> DeclareLaunchArgument:
+    """A launch argument for a node's parameter."""
+    unit = f" [{parameter.unit}]" if parameter.unit else ""
+    return DeclareLaunchArgument(
+        parameter.name,
+        default_value=str(parameter.default),
+        choices=parameter.choices or None,
+        description=parameter.description + unit,
+    )
 
 
 def start_nodes(context: LaunchContext) -> list[Action]:
@@ -28,19 +38,15 @@ def start_nodes(context: LaunchContext) -> list[Action]:
         return context.perform_substitution(LaunchConfiguration(name))
 
     simulate = argument("sim")
+    given = {name: type(parameter.default)(argument(name)) for name, parameter in PASSED_ON.items()}
     processes = bringup_processes(
         argument("robot"),
         argument("checkpoint"),
-        base_vlm=argument("base_vlm"),
-        device=argument("device"),
-        threads=int(argument("threads")),
-        dtype=argument("dtype"),
-        dataset=argument("dataset"),
-        limits=argument("limits"),
         simulate=None if simulate == "auto" else simulate == "true",
         namespace=argument("namespace"),
         use_sim_time=argument("use_sim_time") == "true",
         autostart=argument("autostart") == "true",
+        **given,
     )
     return [node_action(process) for process in processes]
 
@@ -51,14 +57,7 @@ def generate_launch_description() -> LaunchDescription:
         [
             DeclareLaunchArgument("robot", description=DESCRIPTIONS["robot"]),
             DeclareLaunchArgument("checkpoint", description=DESCRIPTIONS["checkpoint"]),
-            DeclareLaunchArgument("base_vlm", default_value="", description=DESCRIPTIONS["base_vlm"]),
-            DeclareLaunchArgument("device", default_value="auto", description=DESCRIPTIONS["device"]),
-            DeclareLaunchArgument("threads", default_value="0", description=DESCRIPTIONS["threads"]),
-            DeclareLaunchArgument(
-                "dtype", default_value="auto", choices=CHOICES["dtype"], description=DESCRIPTIONS["dtype"]
-            ),
-            DeclareLaunchArgument("dataset", default_value="", description=DESCRIPTIONS["dataset"]),
-            DeclareLaunchArgument("limits", default_value="", description=DESCRIPTIONS["limits"]),
+            *(declared(parameter) for parameter in PASSED_ON.values()),
             DeclareLaunchArgument(
                 "sim",
                 default_value="auto",
@@ -72,7 +71,7 @@ def generate_launch_description() -> LaunchDescription:
             DeclareLaunchArgument(
                 "autostart", default_value="true", choices=SWITCH, description=DESCRIPTIONS["autostart"]
             ),
-            *(SetEnvironmentVariable(*item) for item in network_environment(os.environ, localhost=False).items()),
+            *(SetEnvironmentVariable(*item) for item in network_environment(os.environ, alone=False).items()),
             OpaqueFunction(function=start_nodes),
         ]
     )

@@ -21,7 +21,7 @@ from instructvla_ros.bringup import (
     untrained_checkpoint,
 )
 from instructvla_ros.launching import end_with, node_action
-from instructvla_ros.nodes.parameters import DEMO_MONITOR_NODE, POLICY_NODE
+from instructvla_ros.parameters import DEMO_MONITOR_NODE, POLICY_NODE
 
 DESCRIPTIONS = {parameter.name: parameter.description for parameter in (*POLICY_NODE, *DEMO_MONITOR_NODE)}
 DEFAULTS = {parameter.name: parameter.default for parameter in DEMO_MONITOR_NODE}
@@ -68,7 +68,7 @@ def generate_launch_description() -> LaunchDescription:
             DeclareLaunchArgument("device", default_value="auto", description=DESCRIPTIONS["device"]),
             DeclareLaunchArgument("threads", default_value=str(DEMO_THREADS), description=DESCRIPTIONS["threads"]),
             DeclareLaunchArgument("namespace", default_value="", description="Namespace of all nodes."),
-            *(SetEnvironmentVariable(*item) for item in network_environment(os.environ, localhost=True).items()),
+            *(SetEnvironmentVariable(*item) for item in network_environment(os.environ, alone=True).items()),
             OpaqueFunction(function=start_nodes),
         ]
     )

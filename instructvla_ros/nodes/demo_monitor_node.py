@@ -8,6 +8,7 @@ images, joint states, chunks and commands flowed and the gripper moved.
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 
@@ -21,8 +22,8 @@ from trajectory_msgs.msg import JointTrajectory
 from instructvla_ros.demo_report import HEADING, DemoReport
 from instructvla_ros.msg import ActionChunk, Reasoning, SafetyStatus
 from instructvla_ros.nodes import messages, qos
-from instructvla_ros.nodes.parameters import DEMO_MONITOR_NODE, declare
 from instructvla_ros.nodes.running import RunnableNode, run_node
+from instructvla_ros.parameters import DEMO_MONITOR_NODE, declare
 from instructvla_ros.policy.profile import RobotProfile
 from instructvla_ros.robot.joint_state import JointStateError
 from instructvla_ros.robot.kinematics import KinematicChain
@@ -57,6 +58,8 @@ class DemoMonitorNode(RunnableNode):
         self._instruction = self.create_publisher(String, "instruction", qos.LATCHED)
         if self.parameters.note:
             print(self.parameters.note, flush=True)
+        domain = os.environ.get("ROS_DOMAIN_ID", "0")
+        print(f"to look at it from another terminal: ROS_DOMAIN_ID={domain} ros2 topic list", flush=True)
         print(f'instruction: "{self.parameters.instruction}"', flush=True)
         self._instruction.publish(String(data=self.parameters.instruction))
         self.create_timer(1.0, self._show_line)

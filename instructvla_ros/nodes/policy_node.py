@@ -31,8 +31,8 @@ from instructvla_ros.msg import ActionChunk, Reasoning
 from instructvla_ros.nodes import messages, qos
 from instructvla_ros.nodes.diagnostics import diagnostic
 from instructvla_ros.nodes.image_decoding import ImageError, to_rgb
-from instructvla_ros.nodes.parameters import POLICY_NODE, declare
 from instructvla_ros.nodes.running import RunnableNode, run_node
+from instructvla_ros.parameters import POLICY_NODE, declare
 from instructvla_ros.policy.act_loop import ActLoop, QuestionRefused
 from instructvla_ros.policy.act_reports import ReasoningUpdate, TickResult, TickStatus
 from instructvla_ros.policy.interfaces import Model

@@ -29,8 +29,8 @@ from instructvla_ros.msg import ActionChunk as ActionChunkMessage
 from instructvla_ros.msg import SafetyStatus
 from instructvla_ros.nodes import messages, qos
 from instructvla_ros.nodes.diagnostics import diagnostic
-from instructvla_ros.nodes.parameters import SAFETY_FILTER_NODE, declare
 from instructvla_ros.nodes.running import RunnableNode, run_node
+from instructvla_ros.parameters import SAFETY_FILTER_NODE, declare
 from instructvla_ros.policy.profile import RobotProfile
 from instructvla_ros.robot.action_chunk import ActionChunk
 from instructvla_ros.robot.joint_state import JointState

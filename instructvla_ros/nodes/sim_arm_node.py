@@ -19,8 +19,8 @@ from trajectory_msgs.msg import JointTrajectory as JointTrajectoryMessage
 
 from instructvla_ros.nodes import messages, qos
 from instructvla_ros.nodes.image_decoding import to_message
-from instructvla_ros.nodes.parameters import SIM_ARM_NODE, declare
 from instructvla_ros.nodes.running import RunnableNode, run_node
+from instructvla_ros.parameters import SIM_ARM_NODE, declare
 from instructvla_ros.sim.arm_model import urdf
 from instructvla_ros.sim.realtime import SimulatedArm
 from instructvla_ros.sim.table_top import TableTop

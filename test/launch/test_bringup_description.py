@@ -12,12 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from instructvla_ros.bringup import (
+    PASSED_ON,
     NodeProcess,
     bringup_processes,
     demo_processes,
     network_environment,
 )
-from instructvla_ros.nodes.parameters import NODES
+from instructvla_ros.parameters import NODES
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -42,7 +43,7 @@ def test_the_simulated_robot_brings_its_arm_and_a_real_one_does_not() -> None:
 
 def test_the_demo_is_the_simulated_system_and_last_the_monitor() -> None:
     processes = demo_processes("run", "lift the cube", 12.0)
-    assert processes[:-1] == bringup_processes("sim", "run")
+    assert processes[:-1] == bringup_processes("sim", "run", base_vlm="", device="auto", threads=0)
     assert processes[-1].executable == "demo_monitor_node"
     assert processes[-1].parameters["instruction"] == "lift the cube"
     assert processes[-1].parameters["duration"] == 12.0
@@ -75,7 +76,19 @@ def test_launch_files_offer_every_choice_of_the_description(launch_file: str) ->
     function = {"bringup.launch.py": bringup_processes, "demo.launch.py": demo_processes}[launch_file]
     renamed = {"simulate": "sim", "duration": "seconds"}
     choices = {renamed.get(name, name) for name in inspect.signature(function).parameters} - {"note"}
+    if "parameters" in choices:
+        assert "declared(parameter) for parameter in PASSED_ON.values()" in (ROOT / "launch" / launch_file).read_text()
+        choices.remove("parameters")
     assert declared_arguments(launch_file) == choices
+
+
+def test_a_parameter_goes_to_the_node_that_declares_it() -> None:
+    by_node = {process.executable: process.parameters for process in bringup_processes("sim", "run", rate=50.0, seed=3)}
+    assert by_node["safety_filter_node"] == {"robot": "sim", "rate": 50.0}
+    assert by_node["policy_node"]["seed"] == 3 and "rate" not in by_node["policy_node"]
+    assert {"image_transport", "control_rate", "reasoning", "limits"} <= set(PASSED_ON)
+    with pytest.raises(TypeError, match="colour: no parameter"):
+        bringup_processes("sim", "run", colour="red")
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"])))
@@ -120,16 +133,22 @@ def test_parameters_reach_a_real_node_with_their_types() -> None:
 )
 def test_images_go_through_shared_memory_unless_the_user_has_a_profile(distribution: str, variable: str) -> None:
     environment = {"ROS_DISTRO": distribution}
-    added = network_environment(environment, localhost=False)
+    added = network_environment(environment, alone=False)
     assert set(added) == {variable}
     assert Path(added[variable]).is_file()
     for own in ("FASTRTPS_DEFAULT_PROFILES_FILE", "FASTDDS_DEFAULT_PROFILES_FILE"):
-        assert network_environment({**environment, own: "/mine.xml"}, localhost=False) == {}
+        assert network_environment({**environment, own: "/mine.xml"}, alone=False) == {}
 
 
 def test_localhost_is_a_default_and_no_more() -> None:
-    assert network_environment({}, localhost=True)["ROS_AUTOMATIC_DISCOVERY_RANGE"] == "LOCALHOST"
-    assert "ROS_AUTOMATIC_DISCOVERY_RANGE" not in network_environment({}, localhost=False)
+    assert network_environment({}, alone=True)["ROS_AUTOMATIC_DISCOVERY_RANGE"] == "LOCALHOST"
+    assert "ROS_AUTOMATIC_DISCOVERY_RANGE" not in network_environment({}, alone=False)
     assert "ROS_AUTOMATIC_DISCOVERY_RANGE" not in network_environment(
-        {"ROS_AUTOMATIC_DISCOVERY_RANGE": "SUBNET"}, localhost=True
+        {"ROS_AUTOMATIC_DISCOVERY_RANGE": "SUBNET"}, alone=True
     )
+
+
+def test_the_demo_keeps_to_a_domain_of_its_own_unless_the_user_names_one() -> None:
+    assert network_environment({}, alone=True)["ROS_DOMAIN_ID"] not in ("", "0")
+    assert "ROS_DOMAIN_ID" not in network_environment({"ROS_DOMAIN_ID": "7"}, alone=True)
+    assert "ROS_DOMAIN_ID" not in network_environment({}, alone=False)

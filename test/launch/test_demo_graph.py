@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def start(*arguments: str) -> subprocess.Popen[str]:
-    environment = {**os.environ, "ROS_DOMAIN_ID": str(101 + os.getpid() % 100), "PYTHONUNBUFFERED": "1"}
+    environment = {**os.environ, "ROS_DOMAIN_ID": str(1 + os.getpid() % 100), "PYTHONUNBUFFERED": "1"}
     return subprocess.Popen(
         [sys.executable, "-m", "instructvla_ros.demo", "--device", "cpu", *arguments],
         cwd=ROOT,

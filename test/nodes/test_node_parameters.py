@@ -9,8 +9,8 @@ import rclpy
 from rcl_interfaces.srv import GetParameters, ListParameters
 from rclpy.parameter import Parameter as RosParameter
 
-from instructvla_ros.nodes import parameters
-from instructvla_ros.nodes.parameters import NODES, Parameter, ParameterError
+from instructvla_ros import parameters
+from instructvla_ros.parameters import NODES, Parameter, ParameterError
 
 ROOT = Path(__file__).resolve().parents[2]
 

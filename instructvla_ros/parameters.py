@@ -3,7 +3,7 @@
 """Every parameter of every node, declared once: name, default, unit, range and description.
 
 The nodes declare their ROS parameters from these tuples, and the table in docs/parameters.md is printed from them:
-``python -m instructvla_ros.nodes.parameters``. Nothing here needs ROS but :func:`declare`.
+``python -m instructvla_ros.parameters``. Nothing here needs ROS but :func:`declare`.
 """
 
 from __future__ import annotations
