@@ -87,6 +87,8 @@ def choose_base_folder(folders: Sequence[Path], num_queries: int, embeddings: in
     Raises:
         CheckpointError: if none fits; says for each why.
     """
+    if num_queries >= embeddings:
+        raise CheckpointError(f"num_of_meta_query is {num_queries}, the checkpoint has {embeddings} token embeddings")
     fitting: list[tuple[Path, Tokenizers]] = []
     reasons: list[str] = []
     for folder in folders:

@@ -42,8 +42,11 @@ def image_tower_sizes(tensors: Mapping[str, Tensor], base: Settings) -> VisionSi
     activation = settings.choice("hidden_act", "gelu_pytorch_tanh", ("gelu", "gelu_pytorch_tanh"))
     heads = settings.integer("num_attention_heads")
     head_width(settings, "num_attention_heads", heads, width)
-    image_size = _image_size(settings, "image_size", grid, patch)
     forced = base.optional_integer("force_image_size")
+    if forced is not None and settings.content.get("image_size") is None:
+        image_size = _image_size(base, "force_image_size", grid, patch)
+    else:
+        image_size = _image_size(settings, "image_size", grid, patch)
     if forced is not None and forced != image_size:
         raise base.error("force_image_size", f"= {forced}, but the vision tower sees pictures of {image_size} px")
     return VisionSizes(

@@ -211,10 +211,17 @@ def test_a_picture_of_another_size_with_as_many_patches_must_be_said_everywhere(
         InstructVLA.from_pretrained(run)
 
 
-@pytest.mark.parametrize("side", [450, 461])
-def test_a_picture_may_leave_a_rest_beside_the_last_patch(run, acts, frame, side):
-    change(run / BASE, "vision_config.image_size", side)
-    change(run / BASE, "force_image_size", ABSENT)
+@pytest.mark.parametrize(
+    ("side", "key", "other"),
+    [
+        (450, "vision_config.image_size", "force_image_size"),
+        (461, "vision_config.image_size", "force_image_size"),
+        (461, "force_image_size", "vision_config.image_size"),
+    ],
+)
+def test_a_picture_may_leave_a_rest_beside_the_last_patch(run, acts, frame, side, key, other):
+    change(run / BASE, key, side)
+    change(run / BASE, other, ABSENT)
     change(run / "tiny_sizes.json", "dino_image_size", 230)
     model = acts(run)
     assert model.sizes.image_tower.image_size == side and model.sizes.image_tower.grid == 32
@@ -340,6 +347,12 @@ def test_padded_embeddings_change_nothing(run, acts, generalist, frame):
     arguments = ([frame], "lift the cube", np.zeros(8), None, np.zeros((16, 7)))
     np.testing.assert_array_equal(model.act(*arguments).raw, generalist.act(*arguments).raw)
     assert model.reason([frame], "lift it").token_ids == generalist.reason([frame], "lift it").token_ids
+
+
+def test_more_queries_than_embeddings_are_refused_at_once(run):
+    change(run / "config.json", "num_of_meta_query", 10**12)
+    with pytest.raises(CheckpointError, match="num_of_meta_query is 1000000000000, the checkpoint has 553 token"):
+        InstructVLA.from_pretrained(run)
 
 
 def base_with_more_tokens(base: Path, more: int, place: Path) -> Path:
