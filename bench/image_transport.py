@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """How long a camera image takes between two processes, and how many arrive, with and without the shared-memory profile.
 
-    python bench/image_transport.py [--count 200] [--rate 30] [--width 640] [--height 480]
+    python bench/image_transport.py [--count 200] [--runs 3] [--rate 30] [--width 640] [--height 480]
 
 A publisher and a subscriber process exchange rgb8 images under each setting in turn, so that a busy machine disturbs
 both alike. The age is taken when the subscriber's callback starts, from the stamp set just before publishing.
@@ -86,7 +86,7 @@ def run(arguments: argparse.Namespace, profile: bool, domain: int) -> list[float
     for name in ("FASTRTPS_DEFAULT_PROFILES_FILE", "FASTDDS_DEFAULT_PROFILES_FILE"):
         environment.pop(name, None)
     if profile:
-        environment |= network_environment(environment, localhost=True)
+        environment |= network_environment(environment, alone=True)
     command = [sys.executable, __file__, *sys.argv[1:], "--role"]
     sink = subprocess.Popen([*command, "receive"], env=environment, stdout=subprocess.PIPE, text=True)
     source = subprocess.Popen([*command, "publish"], env=environment)
@@ -96,9 +96,10 @@ def run(arguments: argparse.Namespace, profile: bool, domain: int) -> list[float
 
 
 def main() -> None:
-    """Run both settings three times in turn and print the table."""
+    """Run both settings in turn, several times, and print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--count", type=int, default=200, help="images a run, without warm-up")
+    parser.add_argument("--runs", type=int, default=3, help="runs of each setting")
     parser.add_argument("--rate", type=float, default=30.0, help="[Hz]")
     parser.add_argument("--width", type=int, default=640, help="[px]")
     parser.add_argument("--height", type=int, default=480, help="[px]")
@@ -107,14 +108,13 @@ def main() -> None:
     if arguments.role:
         (publish if arguments.role == "publish" else receive)(arguments)
         return
-    runs = 3
     ages: dict[bool, list[float]] = {False: [], True: []}
-    for index in range(runs):
+    for index in range(arguments.runs):
         for profile in (False, True):
             ages[profile] += run(arguments, profile, domain=60 + 2 * index + profile)
     print(
         f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores; {arguments.width}x{arguments.height} "
-        f"rgb8 at {arguments.rate:g} Hz, best effort, {WARM_UP} warm-up, {runs} x {arguments.count} images"
+        f"rgb8 at {arguments.rate:g} Hz, best effort, {WARM_UP} warm-up, {arguments.runs} x {arguments.count} images"
     )
     print("| transport | arrived | p50 [ms] | p95 [ms] | p99 [ms] |")
     print("|---|---|---|---|---|")
@@ -123,7 +123,7 @@ def main() -> None:
         figures = "- | - | -"
         if len(taken):
             figures = " | ".join(f"{value:.1f}" for value in np.percentile(taken, (50, 95, 99)))
-        print(f"| {name} | {len(taken)} of {runs * arguments.count} | {figures} |")
+        print(f"| {name} | {len(taken)} of {arguments.runs * arguments.count} | {figures} |")
 
 
 if __name__ == "__main__":

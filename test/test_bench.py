@@ -1,0 +1,38 @@
+# Copyright 2026 The instructvla_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Every command in bench/ that measures a figure we quote runs and prints its table."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+SHORT = {
+    "image_transport.py": ["--count", "5", "--runs", "1", "--width", "64", "--height", "48"],
+    "model_latency.py": ["--count", "1", "--warm-up", "1", "--threads", "1"],
+    "safety_step.py": ["--steps", "30", "--warm-up", "5"],
+    "sim_render.py": ["--count", "1", "--warm-up", "1"],
+}
+
+
+def run(script: str, *arguments: str) -> str:
+    command = [sys.executable, f"bench/{script}", *arguments]
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=240, check=False)
+    assert result.returncode == 0, result.stderr
+    return result.stdout
+
+
+@pytest.mark.parametrize("script", sorted(path.name for path in (ROOT / "bench").glob("*.py")))
+def test_a_bench_command_runs_and_names_hardware_and_percentiles(script: str, tmp_path: Path) -> None:
+    arguments = list(SHORT[script])
+    if script == "image_transport.py":
+        pytest.importorskip("rclpy", reason="rclpy is not importable: source a ROS distribution or run by make test")
+    if script == "model_latency.py":
+        from instructvla_ros.model.untrained import write_untrained
+
+        arguments.insert(0, str(write_untrained(tmp_path)))
+    output = run(script, *arguments)
+    for part in ("p50", "p99", "core" if "core" in output else "CPU"):
+        assert part in output
