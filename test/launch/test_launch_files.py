@@ -66,7 +66,7 @@ class Listener:
 
     def __init__(self, namespace: str) -> None:
         # Fast DDS reads its profile when the first participant is made
-        os.environ.update(network_environment(os.environ, localhost=True))
+        os.environ.update(network_environment(os.environ, alone=True))
         self.context = rclpy.Context()
         rclpy.init(context=self.context, domain_id=DOMAIN)
         self.node = rclpy.create_node("launch_test", namespace=namespace, context=self.context)
