@@ -113,7 +113,7 @@ class DemoMonitorNode(RunnableNode):
     def _on_chunk(self, message: ActionChunk) -> None:
         if self.first_chunk is None:
             self.first_chunk = self._last_line = time.monotonic()
-        now = self.get_clock().now().nanoseconds / messages.NANOSECONDS
+        now = messages.ros_now(self)
         self.report.frame_age = now - messages.seconds(message.header.stamp)
         self.report.inference_times.append(message.inference_time)
 

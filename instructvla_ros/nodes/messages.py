@@ -14,6 +14,7 @@ import numpy as np
 from builtin_interfaces.msg import Duration as DurationMessage
 from builtin_interfaces.msg import Time as TimeMessage
 from geometry_msgs.msg import Vector3
+from rclpy.node import Node
 from sensor_msgs.msg import JointState as JointStateMessage
 from std_msgs.msg import Float64MultiArray, Header
 from trajectory_msgs.msg import JointTrajectory as JointTrajectoryMessage
@@ -34,6 +35,11 @@ NANOSECONDS = 1_000_000_000
 def seconds(stamp: TimeMessage) -> float:
     """A time message as seconds; exact to about 0.2 microseconds at today's epoch."""
     return stamp.sec + stamp.nanosec / NANOSECONDS
+
+
+def ros_now(node: Node) -> float:
+    """The present on a node's clock [s], to be compared with header stamps."""
+    return node.get_clock().now().nanoseconds / NANOSECONDS
 
 
 def time_message(stamp: float) -> TimeMessage:

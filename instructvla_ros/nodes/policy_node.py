@@ -248,14 +248,11 @@ class PolicyNode(LifecycleNode, RunnableNode):
             response.message = str(error)
         return response
 
-    def _now(self) -> float:
-        return self.get_clock().now().nanoseconds / messages.NANOSECONDS
-
     def _tick(self) -> None:
         loop = self._loop
         if loop is None:
             return
-        result = loop.tick(self._now())
+        result = loop.tick(messages.ros_now(self))
         self._report_hold(result)
         if result.chunk is not None:
             self._chunk_publisher.publish(messages.chunk_to_message(result.chunk))
@@ -309,7 +306,7 @@ class PolicyNode(LifecycleNode, RunnableNode):
         if thread is not None:
             values |= {"deadline misses": thread.misses, "failed ticks": thread.errors}
         if loop is not None:
-            values |= _figures(loop, self._now())
+            values |= _figures(loop, messages.ros_now(self))
         self._diagnostics_publisher.publish(diagnostic(self, level, summary, values))
 
     def _stop_thread(self) -> None:
@@ -324,9 +321,9 @@ class PolicyNode(LifecycleNode, RunnableNode):
         self._publish_epoch(time.time_ns(), "")  # a tick in progress may have published a chunk in between
 
     def _release(self) -> None:
+        self._stop_thread()
         if self._loop is not None:
             self._loop.close()
-        self._stop_thread()
         for subscription in self._subscriptions_made:
             self.destroy_subscription(subscription)
         self._subscriptions_made = []

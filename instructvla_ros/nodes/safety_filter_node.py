@@ -75,7 +75,7 @@ class SafetyFilterNode(RunnableNode):
         self._stop_requested = False
         self._reset: Future[str] | None = None
 
-        self._report = _not_ready("no robot_description yet")
+        self._waiting = self._report = _not_ready("no robot_description yet")
         self._interventions: dict[tuple[str, str], Intervention] = {}
         self._intervention_count = 0
         self._status_due = 0.0
@@ -117,8 +117,8 @@ class SafetyFilterNode(RunnableNode):
                 self._limits, chain, self._profile.base_frame, period=self._period, gripper=self._profile.gripper
             )
         except ValueError as error:
-            self._report = _not_ready(f"robot_description does not fit robot {self._profile.name}: {error}")
-            self.get_logger().error(self._report.reason)
+            self._waiting = _not_ready(f"robot_description does not fit robot {self._profile.name}: {error}")
+            self.get_logger().error(self._waiting.reason)
             return
         with self._mailbox:
             self._filter = safety_filter
@@ -161,7 +161,7 @@ class SafetyFilterNode(RunnableNode):
     def _on_reset(self, _: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
         """Hand the reset to the next tick and tell what came of it."""
         if self._filter is None:
-            response.message = f"nothing to reset: {self._report.reason}"
+            response.message = f"nothing to reset: {self._waiting.reason}"
             return response
         outcome: Future[str] = Future()
         with self._mailbox:
@@ -179,7 +179,7 @@ class SafetyFilterNode(RunnableNode):
 
     def _monotonic(self, stamp: object) -> float:
         """A header stamp on the monotonic clock, by its age on the ROS clock now."""
-        now = self.get_clock().now().nanoseconds / messages.NANOSECONDS
+        now = messages.ros_now(self)
         return time.monotonic() - (now - messages.seconds(stamp))
 
     def _tick(self) -> None:
@@ -193,7 +193,7 @@ class SafetyFilterNode(RunnableNode):
             stops = Stops(self._emergency, self._stop_requested, reset is not None)
             if safety_filter is not None:
                 self._stop_requested = False
-        report = self._report
+        report = self._waiting
         if safety_filter is not None:
             command, report = safety_filter.step(now, joint_state, chunks, stops)
             if command is not None:

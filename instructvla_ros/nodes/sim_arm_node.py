@@ -70,7 +70,7 @@ class SimArmNode(RunnableNode):
 
     def _ros_time(self, stamp: float) -> Time:
         """An instant of the arm's monotonic clock as ROS time."""
-        now = self.get_clock().now().nanoseconds / messages.NANOSECONDS
+        now = messages.ros_now(self)
         return messages.time_message(now - (time.monotonic() - stamp))
 
     def _publish_joint_states(self) -> None:

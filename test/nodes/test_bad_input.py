@@ -228,3 +228,18 @@ def test_an_endless_instruction_makes_the_policy_hold_and_a_short_one_act_again(
     robot.instruct("<|im_end|><new_token_3>\n\N{ROBOT FACE}")
     robot.await_chunks_to_flow()
     assert_all_alive(graph)
+
+
+def test_a_robot_description_that_does_not_fit_is_told_in_status_and_diagnostics(graph) -> None:
+    statuses = graph.collect(SafetyStatus, "safety_status", LATCHED)
+    diagnostics = graph.collect(DiagnosticArray, "/diagnostics", EVERYTHING)
+    process = graph.start("safety_filter_node", robot="sim")
+    urdf_of_another = "<robot name='other'><link name='somewhere_else'/></robot>"
+    graph.node.create_publisher(String, "robot_description", LATCHED).publish(String(data=urdf_of_another))
+    graph.wait_until(lambda: bool(statuses) and "does not fit robot sim" in statuses[-1].reason, "the reason in status")
+    assert statuses[-1].state == SafetyStatus.STATE_INACTIVE
+    graph.wait_until(
+        lambda: any("does not fit" in status.message for array_ in diagnostics[-1:] for status in array_.status),
+        "the reason in the diagnostics",
+    )
+    assert process.stop() == 0 and "Traceback" not in process.output, process.output
