@@ -69,13 +69,16 @@ class KinematicChain:
         self.revolute = np.array([joint.kind != "prismatic" for joint in moving])
         self._count = len(moving)
         self._axes = np.array([joint.axis for joint in moving])[:, :, None]  # (n, 3, 1)
+        self._links: dict[str, tuple[int, np.ndarray]] = {base: (-1, np.eye(4))}
         self._all_revolute = bool(self.revolute.all())
         constant, sine, cosine, linear, offsets = [], [], [], [], []
         fixed = np.eye(4)
         for joint in joints:
             fixed = fixed @ joint.origin
             if not joint.moves:
+                self._links[joint.child] = (len(offsets) - 1, fixed)
                 continue
+            self._links[joint.child] = (len(offsets), np.eye(4))
             offsets.append(float(np.linalg.norm(fixed[:3, 3])))
             parts = _motion_parts(joint)
             constant.append(fixed @ parts[0])
@@ -145,20 +148,63 @@ class KinematicChain:
         frames = np.empty((self._count, 4, 4))
         frames[0] = steps[0]
         for index in range(1, self._count):
-            np.dot(frames[index - 1], steps[index], out=frames[index])
+            np.dot(frames[index - 1], steps[index], out=frames[index])  # half the price of matmul for one matrix
         tip = np.dot(frames[-1], self._tool)
         axes = np.matmul(frames[:, :3, :3], self._axes)[:, :, 0]  # (n, 3), a joint's own motion leaves its axis alone
         arms = tip[:3, 3] - frames[:, :3, 3]  # (n, 3)
         jacobian = np.empty((6, self._count))
-        jacobian[0] = axes[:, 1] * arms[:, 2] - axes[:, 2] * arms[:, 1]
-        jacobian[1] = axes[:, 2] * arms[:, 0] - axes[:, 0] * arms[:, 2]
-        jacobian[2] = axes[:, 0] * arms[:, 1] - axes[:, 1] * arms[:, 0]
-        jacobian[3:] = axes.T
-        if not self._all_revolute:
-            sliding = ~self.revolute
-            jacobian[:3, sliding] = axes.T[:, sliding]
-            jacobian[3:, sliding] = 0.0
+        self._fill_jacobian(jacobian, axes.T, arms.T)
         return tip, jacobian
+
+    def forward_many(self, positions: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Where several configurations bring every link, and their Jacobians.
+
+        Args:
+            positions: ``(B, n)`` [rad or m].
+
+        Returns:
+            ``(B, n, 4, 4)`` pose of the link that each moving joint carries, ``(B, 4, 4)`` poses of the tip as of
+            :meth:`forward`, ``(B, 6, n)`` matrices as of :meth:`jacobian`.
+
+        Raises:
+            ValueError: another shape.
+        """
+        steps = self._steps(positions, dimensions=2)  # (B, n, 4, 4)
+        frames = np.empty_like(steps)
+        frames[:, 0] = steps[:, 0]
+        for index in range(1, self._count):
+            np.matmul(frames[:, index - 1], steps[:, index], out=frames[:, index])
+        tips = np.matmul(frames[:, -1], self._tool)  # (B, 4, 4)
+        axes = np.matmul(frames[:, :, :3, :3], self._axes)[:, :, :, 0]  # (B, n, 3)
+        arms = tips[:, None, :3, 3] - frames[:, :, :3, 3]  # (B, n, 3)
+        jacobians = np.empty((len(steps), 6, self._count))
+        self._fill_jacobian(jacobians.transpose(1, 0, 2), axes.transpose(2, 0, 1), arms.transpose(2, 0, 1))
+        return frames, tips, jacobians
+
+    @property
+    def link_names(self) -> tuple[str, ...]:
+        """All links from base to tip, those on fixed joints included."""
+        return tuple(self._links)
+
+    def link_frame(self, link: str) -> tuple[int, np.ndarray]:
+        """Where a link between base and tip sits.
+
+        Args:
+            link: its name.
+
+        Returns:
+            index of the moving joint that carries it, -1 where it stands still on the base; ``(4, 4)`` its pose [m] in
+            the frame that :meth:`forward_many` gives for this joint, in the base frame for -1.
+
+        Raises:
+            UrdfError: no such link lies on the way from base to tip; the message lists those that do.
+        """
+        if link not in self._links:
+            raise UrdfError(
+                f"no link {link!r} lies between {self.base!r} and {self.tip!r}; known: {', '.join(self._links)}"
+            )
+        index, offset = self._links[link]
+        return index, offset.copy()
 
     def inverse(
         self,
@@ -218,17 +264,29 @@ class KinematicChain:
             iterations=iterations,
         )
 
-    def _steps(self, positions: np.ndarray) -> np.ndarray:
-        """Transform of every joint, ``(n, 4, 4)``."""
+    def _steps(self, positions: np.ndarray, dimensions: int = 1) -> np.ndarray:
+        """Transform of every joint, ``(n, 4, 4)``, or ``(B, n, 4, 4)`` for two dimensions."""
         angles = np.asarray(positions, dtype=np.float64)
-        if angles.shape != (self._count,):
-            raise ValueError(f"joint positions of shape {angles.shape}, expected ({self._count},): {self.joint_names}")
-        angles = angles[:, None, None]
+        if angles.ndim != dimensions or angles.shape[-1] != self._count:
+            expected = f"({self._count},)" if dimensions == 1 else f"(B, {self._count})"
+            raise ValueError(f"joint positions of shape {angles.shape}, expected {expected}: {self.joint_names}")
+        angles = angles[..., None, None]
         steps = self._constant + self._sine * np.sin(angles)
         steps += self._cosine * np.cos(angles)
         if not self._all_revolute:
             steps += self._linear * angles
         return steps
+
+    def _fill_jacobian(self, rows: np.ndarray, axes: np.ndarray, arms: np.ndarray) -> None:
+        """Writes ``(6, ..., n)`` rows from ``(3, ..., n)`` axes and the way from each joint to the tip [m]."""
+        rows[0] = axes[1] * arms[2] - axes[2] * arms[1]
+        rows[1] = axes[2] * arms[0] - axes[0] * arms[2]
+        rows[2] = axes[0] * arms[1] - axes[1] * arms[0]
+        rows[3:] = axes
+        if not self._all_revolute:
+            sliding = ~self.revolute
+            rows[:3, ..., sliding] = axes[..., sliding]
+            rows[3:, ..., sliding] = 0.0
 
     def _limited_step(
         self, positions: np.ndarray, jacobian: np.ndarray, error: np.ndarray, damping: float

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
 from instructvla_ros.robot.kinematics import KinematicChain
+from instructvla_ros.robot.urdf import UrdfError, path_to
 
 seeds = st.integers(0, 2**32 - 1)
 
@@ -79,6 +80,47 @@ def test_forward_and_jacobian_are_the_same_as_one_by_one(arm, seed):
     pose, jacobian = chain.forward_and_jacobian(positions)
     np.testing.assert_allclose(pose, chain.forward(positions), atol=1e-14)
     np.testing.assert_array_equal(jacobian, chain.jacobian(positions))
+
+
+@given(seeds, st.integers(1, 9))
+def test_many_configurations_are_the_same_as_one_by_one(arm, seed, count):
+    _, chain = arm
+    positions = np.array([_within_limits(chain, seed + index) for index in range(count)])
+    frames, poses, jacobians = chain.forward_many(positions)
+    assert frames.shape == (count, len(chain), 4, 4)
+    for index in range(count):
+        pose, jacobian = chain.forward_and_jacobian(positions[index])
+        np.testing.assert_allclose(poses[index], pose, atol=1e-14)
+        np.testing.assert_allclose(jacobians[index], jacobian, atol=1e-14)
+
+
+@given(seeds)
+def test_every_link_is_where_a_chain_that_ends_there_has_its_tip(arm, seed):
+    urdf, chain = arm
+    positions = _within_limits(chain, seed)
+    frames = chain.forward_many(positions[None])[0][0]
+    assert chain.link_names[0] == chain.base and chain.link_names[-1] == chain.tip
+    for link in chain.link_names:
+        index, offset = chain.link_frame(link)
+        if index < 0:
+            expected, found = _fixed_pose(urdf, chain.base, link), offset
+        else:
+            expected = KinematicChain.from_urdf(urdf, chain.base, link).forward(positions[: index + 1])
+            found = frames[index] @ offset
+        np.testing.assert_allclose(found, expected, atol=1e-12)
+
+
+def _fixed_pose(urdf: str, base: str, link: str) -> np.ndarray:
+    result = np.eye(4)
+    for joint in () if link == base else path_to(urdf, base, link):
+        result = result @ joint.origin
+    return result
+
+
+def test_a_link_that_is_not_on_the_way_is_named_with_those_that_are(arm):
+    _, chain = arm
+    with pytest.raises(UrdfError, match=f"'left_foot'.*{chain.base}.*{chain.tip}"):
+        chain.link_frame("left_foot")
 
 
 def test_forward_and_jacobian_agree_with_mujoco(arm):
@@ -171,6 +213,10 @@ def test_positions_of_another_arm_are_refused(arm):
     _, chain = arm
     with pytest.raises(ValueError, match="joint positions of shape"):
         chain.forward(np.zeros(len(chain) + 1))
+    with pytest.raises(ValueError, match="joint positions of shape"):
+        chain.forward(np.zeros((2, len(chain))))
+    with pytest.raises(ValueError, match="joint positions of shape"):
+        chain.forward_many(np.zeros(len(chain)))
 
 
 @given(seeds, seeds)
