@@ -160,6 +160,35 @@ class ActionExpert(nn.Module):
         encoded = self._encode(context, actions, time)
         return self._read_out(self.hidden(context, encoded))
 
+    def velocities(self, context: Context, actions: Tensor, time: Tensor) -> Tensor:
+        """The same for several flow times of one observation, whose context is computed once; for the true mask only.
+
+        Args:
+            context: what the actions are read with.
+            actions: ``(B, R, H, action_size)`` noisy actions.
+            time: ``(B, R)`` flow times.
+
+        Returns:
+            ``(B, R, H, action_size)`` float32.
+
+        Raises:
+            ValueError: if the mask lets actions change the context, so that it cannot be shared.
+        """
+        if self.sizes.mask != TRUE_MASK:
+            raise ValueError(f"flow times can share a context only under the mask {TRUE_MASK}, not {self.sizes.mask}")
+        batch, times, length = actions.shape[:3]
+        count = context.tokens.shape[1]
+        encoded = self._encode(context, actions.flatten(0, 1), time.flatten())  # (B * R, H, width)
+        tokens = torch.cat((context.tokens, encoded.reshape(batch, times * length, -1)), dim=1)
+        group = torch.arange(times, device=actions.device).repeat_interleave(length)  # (R * H,)
+        apart = group[None] != group[:, None]  # (R * H, R * H)
+        seen = self._blocks_seen(context, times * length)
+        seen[count:, count:] &= ~apart
+        steps = torch.arange(length, device=actions.device).repeat(times) + count
+        positions = torch.cat((torch.arange(count, device=actions.device), steps))[None]
+        hidden = self.decoder(tokens, causal=False, mask=seen, positions=positions)[:, count:]
+        return self._read_out(hidden.reshape(batch * times, length, -1)).unflatten(0, (batch, times))
+
     def hidden(self, context: Context, encoded: Tensor) -> Tensor:
         """Hidden states ``(B, N + H, width)`` of context and encoded actions ``(B, H, width)`` together."""
         tokens = torch.cat((context.tokens, encoded), dim=1)

@@ -174,22 +174,27 @@ class Decoder(nn.Module):
         mask: Tensor | None = None,
         mix: AdapterMix | None = None,
         cache: KeyValueCache | None = None,
+        positions: Tensor | None = None,
     ) -> Tensor:
         """Compute the hidden states after the final norm.
 
         Args:
             hidden: embeddings ``(B, T, width)``.
             causal: whether each token sees only those before it; otherwise all, as far as ``mask`` lets it.
-            mask: without ``causal``: ``(T, S)`` for S keys, boolean (True is seen) or added to the scores.
+            mask: without ``causal``: ``(T, S)`` or ``(B, 1, T, S)`` for S keys, boolean (True is seen) or added to the
+                scores.
             mix: how much each adapter counts; None turns adapters off.
             cache: keys and values of the tokens before; grows by the T tokens given. Not for training.
+            positions: ``(B, T)`` or ``(1, T)`` rotary position of each token; counted on from the cache if None.
 
         Returns:
             ``(B, T, width)``.
         """
         start = cache.length if cache is not None else 0
         count = hidden.shape[1]
-        rotation = rotary_table(start, count, self.sizes.head_width, self.sizes.rope_theta, hidden)
+        if positions is None:
+            positions = torch.arange(start, start + count, device=hidden.device)[None]
+        rotation = rotary_table(positions, self.sizes.head_width, self.sizes.rope_theta, hidden)
         if causal and start and count > 1:
             mask = torch.ones(count, start + count, dtype=torch.bool, device=hidden.device).tril(start)
         lower_triangle = causal and not start and count > 1
@@ -200,11 +205,11 @@ class Decoder(nn.Module):
         return self.norm(hidden)
 
 
-def rotary_table(start: int, count: int, head_width: int, theta: float, like: Tensor) -> tuple[Tensor, Tensor]:
-    """Cosines and sines ``(count, head_width)`` of the rotary angles at positions start, start + 1, ..."""
+def rotary_table(positions: Tensor, head_width: int, theta: float, like: Tensor) -> tuple[Tensor, Tensor]:
+    """Cosines and sines ``(B, 1, T, head_width)`` of the rotary angles at positions ``(B, T)``."""
     half = torch.arange(0, head_width, 2, device=like.device, dtype=torch.float32) / head_width
-    positions = torch.arange(start, start + count, device=like.device, dtype=torch.float32)
-    angles = torch.outer(positions, 1.0 / theta**half).repeat(1, 2)  # (count, head_width)
+    angles = positions.to(torch.float32)[..., None] * (1.0 / theta**half)  # (B, T, head_width / 2)
+    angles = angles.repeat(1, 1, 2).unsqueeze(1)  # (B, 1, T, head_width)
     return angles.cos().to(like.dtype), angles.sin().to(like.dtype)
 
 

@@ -96,7 +96,9 @@ class InstructVLA(nn.Module):
         self.prompts = prompts
         self.statistics = statistics
         self.crop_frames = crop_frames
-        self.images = ImageEncoder(sizes.image_tower, sizes.shuffle_block, sizes.projector_widths)
+        self.images = ImageEncoder(
+            sizes.image_tower, sizes.shuffle_block, sizes.projector_widths, sizes.image_positions
+        )
         self.language = LanguageModel(sizes.language)
         self.expert = ActionExpert(sizes.action_expert)
 

@@ -87,12 +87,20 @@ class LanguageModel(nn.Module):
         base = KeyValueCache(self.sizes.decoder, capacity, like) if self.gate is not None else None
         return LanguageCaches(base, KeyValueCache(self.sizes.decoder, capacity, like))
 
-    def forward(self, embeddings: Tensor, caches: LanguageCaches | None = None) -> tuple[Tensor, Tensor | None]:
+    def forward(
+        self,
+        embeddings: Tensor,
+        caches: LanguageCaches | None = None,
+        mask: Tensor | None = None,
+        positions: Tensor | None = None,
+    ) -> tuple[Tensor, Tensor | None]:
         """Run the model on embeddings.
 
         Args:
             embeddings: ``(B, T, width)``.
             caches: of the tokens before; both grow by T.
+            mask: boolean ``(B, 1, T, T)``, which token (row) sees which; None where each sees all before it.
+            positions: ``(B, T)`` rotary positions, for tokens that do not simply follow one another.
 
         Returns:
             The hidden states after the final norm ``(B, T, width)``, and the gate's shares ``(B, T, adapters)``
@@ -103,8 +111,10 @@ class LanguageModel(nn.Module):
         if self.gate is not None:
             # training never sent gradients through the base pass, only through the gate
             with torch.no_grad():
-                base_hidden = self.decoder(embeddings, cache=caches.base if caches else None)
+                base = caches.base if caches else None
+                base_hidden = self.decoder(embeddings, causal=mask is None, mask=mask, cache=base, positions=positions)
             shares = self.gate(base_hidden)
             mix = shares.split(1, dim=-1)
-        hidden = self.decoder(embeddings, mix=mix, cache=caches.adapted if caches else None)
+        cache = caches.adapted if caches else None
+        hidden = self.decoder(embeddings, causal=mask is None, mask=mask, mix=mix, cache=cache, positions=positions)
         return hidden, shares

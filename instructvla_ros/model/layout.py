@@ -8,7 +8,7 @@ A checkpoint is `{"model": {part: {name: tensor}}}`; here a tensor goes by `part
 import re
 from collections.abc import Iterable
 
-from instructvla_ros.model.sizes import ADAPTED_LAYERS, GATE_PREFIX, ModelSizes
+from instructvla_ros.model.sizes import ADAPTED_LAYERS, GATE_PREFIX, IMAGE_POSITIONS, ModelSizes
 from instructvla_ros.model.vision_sizes import FILM_BLOCKS
 
 PARTS = ("vision_model", "language_model", "mlp1", "action_model")
@@ -23,6 +23,7 @@ _RULES: tuple[tuple[str, str], ...] = (
     (r"images\.tower\.blocks\.(\d+)\.(fc[12])\.(.*)", rf"{_TOWER}.encoder.layers.\1.mlp.\2.\3"),
     (r"images\.tower\.norm\.(.*)", rf"{_TOWER}.post_layernorm.\1"),
     (r"images\.projector\.(.*)", r"mlp1.\1"),
+    (r"images\.positions", IMAGE_POSITIONS),
     (r"language\.gate\.(.*)", rf"{GATE_PREFIX}\1"),
     (r"expert\.vision\.patch_embedding\.(.*)", rf"{_FILM}.patch_embed.proj.\1"),
     (r"expert\.vision\.position_embedding", rf"{_FILM}.pos_embed"),

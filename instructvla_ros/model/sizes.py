@@ -40,6 +40,7 @@ ADAPTED_LAYERS = {
     "up": "mlp.up_proj",
     "down": "mlp.down_proj",
 }
+IMAGE_POSITIONS = "mlp1.positions"
 GATE_PREFIX = "language_model.base_model.internal_xlora_classifier."
 _EXPERT = "action_model.VideoGPT"
 _EMBEDDING = ".model.embed_tokens.weight"
@@ -58,6 +59,7 @@ class ModelSizes:
         num_queries: meta queries, that is latent actions.
         num_views: camera views.
         adapter_names: names of the adapters in the checkpoint.
+        image_positions: whether image tokens get a learned position after the projector.
     """
 
     image_tower: VisionSizes
@@ -68,6 +70,7 @@ class ModelSizes:
     num_queries: int
     num_views: int
     adapter_names: tuple[str, ...]
+    image_positions: bool = False
 
     @property
     def num_image_tokens(self) -> int:
@@ -111,6 +114,7 @@ def read_sizes(tensors: Mapping[str, Tensor], run: RunFolder, base: Settings, nu
         num_queries=run.num_queries,
         num_views=num_views,
         adapter_names=adapter_names,
+        image_positions=IMAGE_POSITIONS in tensors,
     )
     root = _language_root(tensors)
     if sizes.language_root != root:

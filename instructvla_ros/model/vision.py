@@ -137,9 +137,15 @@ def pixel_shuffle(tokens: Tensor, block: int) -> Tensor:
 
 
 class ImageEncoder(nn.Module):
-    """The language model's eyes: tower, pixel shuffle, projector to the language width."""
+    """The language model's eyes: tower, pixel shuffle, projector to the language width.
 
-    def __init__(self, tower: VisionSizes, block: int, projector_widths: tuple[int, int, int]) -> None:
+    The projector of a small model forgets where in the picture a token lies. With ``positions`` a learned vector for
+    each token's place is added after it; published checkpoints have none.
+    """
+
+    def __init__(
+        self, tower: VisionSizes, block: int, projector_widths: tuple[int, int, int], positions: bool = False
+    ) -> None:
         super().__init__()
         self.block = block
         self.tower = VisionTransformer(tower)
@@ -147,6 +153,7 @@ class ImageEncoder(nn.Module):
         self.projector = nn.Sequential(
             nn.LayerNorm(gathered), nn.Linear(gathered, hidden), nn.GELU(), nn.Linear(hidden, width)
         )
+        self.positions = nn.Parameter(torch.zeros((tower.grid // block) ** 2, width)) if positions else None
 
     @property
     def num_tokens(self) -> int:
@@ -156,4 +163,5 @@ class ImageEncoder(nn.Module):
     def forward(self, pixels: Tensor) -> Tensor:
         """Encode ``(B, 3, S, S)`` pixels into ``(B, num_tokens, language width)``."""
         pixels = pixels.to(self.tower.position_embedding.dtype)
-        return self.projector(pixel_shuffle(self.tower(pixels), self.block))
+        tokens = self.projector(pixel_shuffle(self.tower(pixels), self.block))
+        return tokens if self.positions is None else tokens + self.positions
