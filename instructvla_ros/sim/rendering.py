@@ -138,6 +138,20 @@ class SceneRenderer:
         self._camera = mujoco.MjvCamera()
         self._camera.type = mujoco.mjtCamera.mjCAMERA_FIXED
 
+    @property
+    def model(self) -> mujoco.MjModel:
+        """The model whose data is drawn."""
+        return self._model
+
+    def show(self, model: mujoco.MjModel) -> None:
+        """Draws the data of another model from now on, in the same OpenGL context: a new one costs 0.2 s.
+
+        Args:
+            model: its textures, meshes and off-screen buffer must be those of the first model; bodies, shapes, colours,
+                lights and cameras may differ.
+        """
+        self._model = model
+
     def render(self, data: mujoco.MjData, camera: str, width: int, height: int, shadows: bool = True) -> np.ndarray:
         """Draws what a camera sees.
 

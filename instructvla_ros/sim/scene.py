@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The table, the light and the coloured objects around the arm, as a MuJoCo model."""
 
+import functools
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ import mujoco
 import numpy as np
 
 from instructvla_ros.sim.arm_model import BASE_LINK, add_arm
+from instructvla_ros.sim.looks import STANDARD_LOOKS, SceneLooks
 
 COLORS: dict[str, tuple[float, float, float]] = {
     "red": (0.90, 0.17, 0.15),
@@ -20,14 +22,23 @@ COLORS: dict[str, tuple[float, float, float]] = {
     "orange": (0.95, 0.45, 0.08),
     "purple": (0.50, 0.22, 0.66),
 }
-SHAPES = ("cube", "ball", "cylinder")
+SHAPES = ("cube", "ball", "cylinder", "disc", "cone")
 
 TIMESTEP = 0.002  # [s]
 _SAMPLES = 4  # a pixel, where edges are smooth
 LARGEST_PICTURE = (1280, 960)  # (width, height) [px]
 
-_HALF_SIZE = 0.02  # [m] the gripper opens 7.4 cm
-_CYLINDER_HALF_HEIGHT = 0.025  # [m]
+# Half the width and half the height of each shape at scale 1 [m]; the gripper opens 7.4 cm.
+_HALF_SIZES: dict[str, tuple[float, float]] = {
+    "cube": (0.02, 0.02),
+    "ball": (0.02, 0.02),
+    "cylinder": (0.02, 0.025),
+    "disc": (0.023, 0.012),
+    "cone": (0.023, 0.0225),
+}
+_CONE_SIDES = 24
+_CONE_TIP = 0.15  # radius at the top as a share of that at the foot: a point would sink into what it meets
+SMALLEST_SCALE, LARGEST_SCALE = 0.8, 1.25
 _OBJECT_MASS = 0.04  # [kg]
 
 # Where objects are laid: within the arm's reach with the fingers down, and in view of the front camera.
@@ -60,9 +71,9 @@ _SURROUNDINGS = f"""
     <material name="floor" rgba="0.60 0.63 0.66 1" specular="0" shininess="0"/>
   </asset>
   <worldbody>
-    <light pos="0.75 0.55 1.5" dir="-0.36 -0.40 -1" directional="true" diffuse="0.46 0.45 0.43"
+    <light name="lamp" pos="0.75 0.55 1.5" dir="-0.36 -0.40 -1" directional="true" diffuse="0.46 0.45 0.43"
            specular="0.25 0.25 0.25"/>
-    <light pos="0.3 -1.2 1.4" dir="0 0.65 -0.75" directional="true" castshadow="false" diffuse="0.10 0.11 0.12"
+    <light name="fill" pos="0.3 -1.2 1.4" dir="0 0.65 -0.75" directional="true" castshadow="false" diffuse="0.10 0.11 0.12"
            specular="0 0 0"/>
     <geom name="floor" type="plane" pos="0 0 -0.75" size="5 5 0.1" material="floor"/>
     <geom name="table" type="box" pos="0.22 0 -0.02" size="0.42 0.55 0.02" material="wood"/>
@@ -85,17 +96,28 @@ class TableObject:
 
     Attributes:
         color: one of :data:`COLORS`.
-        shape: one of :data:`SHAPES`; all are 4 cm wide.
+        shape: one of :data:`SHAPES`; about 4 cm wide at scale 1.
+        scale: size relative to the usual one, :data:`SMALLEST_SCALE` to :data:`LARGEST_SCALE`.
+        shade: red, green, blue 0 to 1 of this very object; that of the colour's name if None.
     """
 
     color: str
     shape: str
+    scale: float = 1.0
+    shade: tuple[float, float, float] | None = None
 
     def __post_init__(self) -> None:
         if self.color not in COLORS:
             raise ValueError(f"colour {self.color!r} is not known; there are {', '.join(COLORS)}")
         if self.shape not in SHAPES:
             raise ValueError(f"shape {self.shape!r} is not known; there are {', '.join(SHAPES)}")
+        if not SMALLEST_SCALE <= self.scale <= LARGEST_SCALE:
+            raise ValueError(
+                f"scale of the {self.name} is {self.scale}, it can be {SMALLEST_SCALE} to {LARGEST_SCALE}: the gripper "
+                "must get around it"
+            )
+        if self.shape == "cone" and self.scale != 1.0:
+            raise ValueError(f"the {self.name} has scale {self.scale}; cones come in one size, 1")
 
     @property
     def name(self) -> str:
@@ -103,9 +125,32 @@ class TableObject:
         return f"{self.color} {self.shape}"
 
     @property
+    def half_width(self) -> float:
+        """Half its width at the foot, a cube's measured along its sides [m]."""
+        return self.scale * _HALF_SIZES[self.shape][0]
+
+    @property
+    def half_height(self) -> float:
+        """Half its height [m]."""
+        return self.scale * _HALF_SIZES[self.shape][1]
+
+    @property
     def resting_height(self) -> float:
         """Height of its middle when it stands on the table [m]."""
-        return _CYLINDER_HALF_HEIGHT if self.shape == "cylinder" else _HALF_SIZE
+        return self.half_height
+
+    def half_width_at(self, height: float) -> float:
+        """Half its width where fingers meet it.
+
+        Args:
+            height: above its foot, within the object [m].
+
+        Returns:
+            [m]; of a ball at its equator, whose width decides where fingers stop that are a little too high or low.
+        """
+        if self.shape != "cone":
+            return self.half_width
+        return self.half_width * (1.0 - (1.0 - _CONE_TIP) * min(max(0.5 * height / self.half_height, 0.0), 1.0))
 
 
 STANDARD_OBJECTS: tuple[TableObject, ...] = (
@@ -159,33 +204,50 @@ def random_layout(generator: np.random.Generator, count: int) -> np.ndarray:
             return np.hstack([np.reshape(places, (count, 2)), yaws])
 
 
-def build_model(objects: Sequence[TableObject], smooth_edges: bool = True) -> mujoco.MjModel:
+def build_model(
+    objects: Sequence[TableObject], smooth_edges: bool = True, looks: SceneLooks = STANDARD_LOOKS
+) -> mujoco.MjModel:
     """Compiles the scene.
 
     Args:
         objects: what lies on the table; each body has the object's name.
         smooth_edges: whether pictures are drawn with four samples a pixel.
+        looks: light, colours of the surroundings and where the cameras sit.
     """
     root = ElementTree.fromstring(_SURROUNDINGS)
-    worldbody = root.find("worldbody")
-    assert worldbody is not None
+    worldbody, assets = root.find("worldbody"), root.find("asset")
+    assert worldbody is not None and assets is not None
+    SubElement(assets, "mesh", name="cone", vertex=_cone_vertices())  # in every model: renderers rely on equal assets
     add_arm(root, worldbody)
     for thing in objects:
         _add_object(worldbody, thing)
     model = mujoco.MjModel.from_xml_string(ElementTree.tostring(root, encoding="unicode"))
     _paint_wood(model)
+    looks.apply(model)
     model.vis.quality.offsamples = _SAMPLES if smooth_edges else 0
     return model
+
+
+def _cone_vertices() -> str:
+    half_width, half_height = _HALF_SIZES["cone"]
+    angles = 2.0 * np.pi * np.arange(_CONE_SIDES) / _CONE_SIDES
+    circle = np.column_stack([np.cos(angles), np.sin(angles), np.zeros(_CONE_SIDES)])
+    foot = half_width * circle - [0.0, 0.0, half_height]
+    top = _CONE_TIP * half_width * circle + [0.0, 0.0, half_height]
+    return " ".join(f"{value:.6f}" for value in np.vstack([foot, top]).ravel())
 
 
 def _add_object(worldbody: Element, thing: TableObject) -> None:
     body = SubElement(worldbody, "body", name=thing.name, pos=f"0 0 {thing.resting_height}")
     SubElement(body, "freejoint", name=thing.name)
-    red, green, blue = COLORS[thing.color]
+    red, green, blue = COLORS[thing.color] if thing.shade is None else thing.shade
+    width, height = thing.half_width, thing.half_height
     form = {
-        "cube": {"type": "box", "size": f"{_HALF_SIZE} {_HALF_SIZE} {_HALF_SIZE}"},
-        "ball": {"type": "sphere", "size": f"{_HALF_SIZE}"},
-        "cylinder": {"type": "cylinder", "size": f"{_HALF_SIZE} {_CYLINDER_HALF_HEIGHT}"},
+        "cube": {"type": "box", "size": f"{width} {width} {height}"},
+        "ball": {"type": "sphere", "size": f"{width}"},
+        "cylinder": {"type": "cylinder", "size": f"{width} {height}"},
+        "disc": {"type": "cylinder", "size": f"{width} {height}"},
+        "cone": {"type": "mesh", "mesh": "cone"},
     }[thing.shape]
     # Six contact dimensions: rolling friction lets a ball come to rest on the table.
     contact = {"condim": "6", "priority": "1", "friction": "1.2 0.01 0.001"}
@@ -198,6 +260,12 @@ def _paint_wood(model: mujoco.MjModel) -> None:
     height, width = int(model.tex_height[texture]), int(model.tex_width[texture])
     channels = int(model.tex_nchannel[texture])
     start = int(model.tex_adr[texture])
+    model.tex_data[start : start + height * width * channels] = _wood(height, width).reshape(-1)
+
+
+@functools.cache
+def _wood(height: int, width: int) -> np.ndarray:
+    """``(height, width, 3)`` uint8 picture of the table's top."""
     generator = np.random.default_rng(4)
     across = np.linspace(0.0, 1.0, width)
     along = np.linspace(0.0, 1.0, height)[:, None]
@@ -208,5 +276,4 @@ def _paint_wood(model: mujoco.MjModel) -> None:
     grain /= np.abs(grain).max()
     light, dark = np.array([0.90, 0.78, 0.62]), np.array([0.81, 0.68, 0.52])
     mix = (0.5 + 0.5 * grain)[:, :, None]
-    pixels = np.rint(255.0 * (mix * light + (1.0 - mix) * dark)).astype(np.uint8)
-    model.tex_data[start : start + height * width * channels] = pixels.reshape(-1)
+    return np.rint(255.0 * (mix * light + (1.0 - mix) * dark)).astype(np.uint8)

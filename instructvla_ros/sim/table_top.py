@@ -20,6 +20,7 @@ from instructvla_ros.sim.arm_model import (
     camera_mount,
 )
 from instructvla_ros.sim.arm_numbers import SERVO_LAG
+from instructvla_ros.sim.looks import STANDARD_LOOKS, SceneLooks
 from instructvla_ros.sim.rendering import SceneRenderer
 from instructvla_ros.sim.scene import (
     STANDARD_OBJECTS,
@@ -57,34 +58,58 @@ class TableTop:
     of its own at its first picture, which lasts until :meth:`close_renderer` is called there.
     """
 
-    def __init__(self, seed: int = 0, objects: Sequence[TableObject] | None = None, smooth_edges: bool = True) -> None:
+    def __init__(
+        self,
+        seed: int = 0,
+        objects: Sequence[TableObject] | None = None,
+        smooth_edges: bool = True,
+        looks: SceneLooks = STANDARD_LOOKS,
+    ) -> None:
         """Builds the scene and lays the objects out.
 
         Args:
             seed: decides the layout; the same seed gives the same layout everywhere.
             objects: what lies on the table; :data:`~instructvla_ros.sim.scene.STANDARD_OBJECTS` if None.
             smooth_edges: whether pictures are drawn with four samples a pixel; a CPU draws three times as fast without.
+            looks: light, colours of the surroundings and where the cameras sit.
 
         Raises:
             ValueError: too many objects, or two of one name.
         """
-        self._objects = checked_objects(STANDARD_OBJECTS if objects is None else objects)
-        self._model = build_model(self._objects, smooth_edges)
-        self._data = mujoco.MjData(self._model)
+        self._smooth_edges = smooth_edges
         self._lock = threading.Lock()
         self._drawing = threading.local()
-        model = self._model
-        self._arm_q = np.array([int(model.joint(name).qposadr[0]) for name in ARM_JOINTS])
-        self._arm_v = np.array([int(model.joint(name).dofadr[0]) for name in ARM_JOINTS])
-        self._arm_u = np.array([model.actuator(name).id for name in ARM_JOINTS])
-        self._arm_range = np.array([model.joint(name).range for name in ARM_JOINTS])  # (6, 2)
-        fingers = (GRIPPER_JOINT, GRIPPER_MIMIC_JOINT)
-        self._finger_q = np.array([int(model.joint(name).qposadr[0]) for name in fingers])
-        self._finger_v = np.array([int(model.joint(name).dofadr[0]) for name in fingers])
-        self._finger_u = np.array([model.actuator(name).id for name in fingers])
-        self._tip = model.site(TIP_LINK).id
-        self._step_debt = 0.0
+        self.rebuild(STANDARD_OBJECTS if objects is None else objects, looks)
         self.reset(seed)
+
+    def rebuild(self, objects: Sequence[TableObject], looks: SceneLooks = STANDARD_LOOKS) -> None:
+        """Puts other objects on the table, under another light; :meth:`reset` must follow.
+
+        Drawing goes on in the OpenGL contexts that are there.
+
+        Args:
+            objects: what lies on the table.
+            looks: light, colours of the surroundings and where the cameras sit.
+
+        Raises:
+            ValueError: too many objects, or two of one name; nothing is changed then.
+        """
+        checked = checked_objects(objects)
+        model = build_model(checked, self._smooth_edges, looks)
+        with self._lock:
+            self._objects, self._model, self._data = checked, model, mujoco.MjData(model)
+            self._arm_q = np.array([int(model.joint(name).qposadr[0]) for name in ARM_JOINTS])
+            self._arm_v = np.array([int(model.joint(name).dofadr[0]) for name in ARM_JOINTS])
+            self._arm_u = np.array([model.actuator(name).id for name in ARM_JOINTS])
+            self._arm_range = np.array([model.joint(name).range for name in ARM_JOINTS])  # (6, 2)
+            fingers = (GRIPPER_JOINT, GRIPPER_MIMIC_JOINT)
+            self._finger_q = np.array([int(model.joint(name).qposadr[0]) for name in fingers])
+            self._finger_v = np.array([int(model.joint(name).dofadr[0]) for name in fingers])
+            self._finger_u = np.array([model.actuator(name).id for name in fingers])
+            self._tip = model.site(TIP_LINK).id
+            self._finger_bodies = {model.body(f"{name}_link").id for name in fingers}
+            self._object_bodies = {model.body(thing.name).id: thing.name for thing in checked}
+            self._step_debt = 0.0
 
     @property
     def joint_names(self) -> tuple[str, ...]:
@@ -111,13 +136,20 @@ class TableTop:
         """Simulated time since the last reset [s]."""
         return float(self._data.time)
 
-    def reset(self, seed: int) -> None:
+    def reset(self, seed: int = 0, layout: np.ndarray | None = None) -> None:
         """Starts over: arm at home, gripper open, objects laid out anew, time 0.
 
         Args:
-            seed: decides the layout.
+            seed: decides the layout where none is given.
+            layout: ``(objects, 3)`` x [m], y [m] and yaw [rad] of each object, in base_link.
+
+        Raises:
+            ValueError: the layout has another shape, or is not finite.
         """
-        layout = random_layout(np.random.default_rng(seed), len(self._objects))
+        if layout is None:
+            layout = random_layout(np.random.default_rng(seed), len(self._objects))
+        elif np.shape(layout) != (len(self._objects), 3) or not np.isfinite(layout).all():
+            raise ValueError(f"a layout of {len(self._objects)} objects has as many finite rows of x, y, yaw: {layout}")
         with self._lock:
             mujoco.mj_resetData(self._model, self._data)
             self._data.qpos[self._arm_q] = HOME
@@ -220,6 +252,40 @@ class TableTop:
             bodies = {thing.name: self._data.body(thing.name) for thing in self._objects}
             return {name: pose(body.xpos.copy(), body.xmat.reshape(3, 3).copy()) for name, body in bodies.items()}
 
+    def touched_objects(self) -> frozenset[str]:
+        """Names of the objects that a finger touches."""
+        with self._lock:
+            bodies = self._model.geom_bodyid[self._data.contact.geom].reshape(-1, 2).tolist()
+        pairs = [pair for pair in bodies if pair[0] in self._finger_bodies or pair[1] in self._finger_bodies]
+        return frozenset(self._object_bodies[body] for pair in pairs for body in pair if body in self._object_bodies)
+
+    def project(self, camera: str, points: np.ndarray, width: int, height: int) -> np.ndarray:
+        """Where points appear in a camera's picture.
+
+        Args:
+            camera: ``front`` or ``wrist``.
+            points: ``(n, 3)`` in base_link [m].
+            width: of the picture [px].
+            height: of the picture [px].
+
+        Returns:
+            ``(n, 3)``: u to the right and v downwards, pixel centres at whole numbers [px], and the depth along the
+            optical axis [m]; where that is not positive the point lies behind the camera and u, v mean nothing.
+
+        Raises:
+            ValueError: there is no such camera.
+        """
+        camera_mount(camera)
+        with self._lock:
+            seen_from = self._data.camera(camera)
+            position, axes = seen_from.xpos.copy(), seen_from.xmat.reshape(3, 3).copy()
+        x, y, back = ((np.asarray(points, dtype=np.float64) - position) @ axes).T  # MuJoCo's cameras look along -z
+        focal = 0.5 * height / np.tan(0.5 * np.radians(float(self._model.camera(camera).fovy[0])))
+        depth = -back
+        with np.errstate(divide="ignore", invalid="ignore"):
+            u, v = 0.5 * (width - 1) + focal * x / depth, 0.5 * (height - 1) - focal * y / depth
+        return np.column_stack([u, v, depth])
+
     def snapshot(self) -> Snapshot:
         """What a picture of this instant needs; quick, so that stepping hardly waits."""
         with self._lock:
@@ -248,6 +314,9 @@ class TableTop:
         shown = self.snapshot() if snapshot is None else snapshot
         if not hasattr(self._drawing, "renderer"):
             self._drawing.renderer = SceneRenderer(self._model)
+            self._drawing.data = mujoco.MjData(self._model)
+        elif self._drawing.renderer.model is not self._model:
+            self._drawing.renderer.show(self._model)
             self._drawing.data = mujoco.MjData(self._model)
         data = self._drawing.data
         data.qpos[:] = shown.positions
