@@ -100,11 +100,13 @@ class CheckedMapping:
 
     def pair(self, key: str, lowest: float, highest: float) -> tuple[float, float]:
         """Two numbers between two bounds, both allowed."""
-        value = self._value(key)
-        items = value if isinstance(value, list) else []
-        if len(items) != 2 or not all(_is_number(item) and lowest <= item <= highest for item in items):
-            raise self._wrong(key, f"two numbers in brackets{_range(lowest, highest)}")
-        return float(items[0]), float(items[1])
+        first, second = self._numbers(key, 2, "two", lowest, highest)
+        return first, second
+
+    def triple(self, key: str, lowest: float, highest: float) -> tuple[float, float, float]:
+        """Three numbers between two bounds, both allowed."""
+        first, second, third = self._numbers(key, 3, "three", lowest, highest)
+        return first, second, third
 
     def integer(self, key: str, lowest: int, highest: int) -> int:
         """A whole number between two bounds, both allowed."""
@@ -128,6 +130,26 @@ class CheckedMapping:
         if len(set(value)) != len(value):
             raise self._wrong(key, "a list of names that all differ")
         return tuple(value)
+
+    def name_pairs(self, key: str) -> tuple[tuple[str, str], ...]:
+        """A list of pairs of names, ``[a, b]`` each; it may be empty."""
+        value = self._value(key)
+        pairs = []
+        for item in value if isinstance(value, list) else [value]:
+            if not isinstance(item, list) or len(item) != 2 or any(not isinstance(one, str) or not one for one in item):
+                raise self._wrong(key, "a list of pairs of names, [a, b] each; [] for none")
+            pairs.append((item[0], item[1]))
+        return tuple(pairs)
+
+    def mappings(self, key: str, keys: Iterable[str]) -> list["CheckedMapping"]:
+        """A list of mappings with exactly these keys each; it may be empty."""
+        node, keys = self._values[key], list(keys)
+        if not isinstance(node, yaml.SequenceNode):
+            raise self._wrong(key, f"a list of mappings with the keys {_listed(keys)}; [] for none")
+        return [
+            CheckedMapping(self._path, item, keys, f"{self._full(key)}[{index}]")
+            for index, item in enumerate(node.value)
+        ]
 
     def mapping(self, key: str, keys: Iterable[str] | None) -> "CheckedMapping":
         """A nested mapping with exactly these keys, or with any for None."""
@@ -169,6 +191,13 @@ class CheckedMapping:
             raise self._error(node, f"{self._full(key)!r} cannot be read: {why}") from error
         finally:
             loader.dispose()
+
+    def _numbers(self, key: str, count: int, word: str, lowest: float, highest: float) -> list[float]:
+        value = self._value(key)
+        items = value if isinstance(value, list) else []
+        if len(items) != count or not all(_is_number(item) and lowest <= item <= highest for item in items):
+            raise self._wrong(key, f"{word} numbers in brackets{_range(lowest, highest)}")
+        return [float(item) for item in items]
 
     def _wrong(self, key: str, allowed: str) -> YamlError:
         return self._error(self._values[key], f"{self._full(key)!r} must be {allowed}, got {self._value(key)!r}")

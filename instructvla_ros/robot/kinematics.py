@@ -46,6 +46,8 @@ class KinematicChain:
         upper: ``(n,)`` highest positions of the URDF [rad or m], infinity for continuous joints.
         velocity: ``(n,)`` highest speeds of the URDF [rad/s or m/s], infinity where it gives none.
         revolute: ``(n,)`` whether each joint turns (else it slides).
+        lengths: ``(n,)`` the furthest each joint's link frame ever is from the one before it [m].
+        reach: the furthest the tip ever is from the base [m].
     """
 
     def __init__(self, joints: list[UrdfJoint], base: str, tip: str) -> None:
@@ -71,7 +73,8 @@ class KinematicChain:
         self._axes = np.array([joint.axis for joint in moving])[:, :, None]  # (n, 3, 1)
         self._links: dict[str, tuple[int, np.ndarray]] = {base: (-1, np.eye(4))}
         self._all_revolute = bool(self.revolute.all())
-        constant, sine, cosine, linear, offsets = [], [], [], [], []
+        constant, sine, cosine, linear = [], [], [], []
+        offsets: list[float] = []
         fixed = np.eye(4)
         for joint in joints:
             fixed = fixed @ joint.origin
@@ -90,7 +93,8 @@ class KinematicChain:
         self._cosine, self._linear = np.array(cosine), np.array(linear)
         self._tool = fixed
         sliding = np.where(self.revolute, 0.0, np.maximum(np.abs(self.lower), np.abs(self.upper)))
-        self.reach = float(sum(offsets) + np.linalg.norm(fixed[:3, 3]) + sliding.sum())
+        self.lengths = np.array(offsets) + sliding
+        self.reach = float(self.lengths.sum() + np.linalg.norm(fixed[:3, 3]))
 
     @classmethod
     def from_urdf(cls, urdf: str, base: str, tip: str) -> "KinematicChain":

@@ -3,12 +3,14 @@
 """Limits, and the filter that enforces them. numpy only: no ROS, no torch."""
 
 from instructvla_ros.safety.filter import SafetyFilter
-from instructvla_ros.safety.limits import JointLimit, LimitsError, SafetyLimits, WorkspaceBox
+from instructvla_ros.safety.limits import BodyShape, JointLimit, KeepOutBox, LimitsError, SafetyLimits, WorkspaceBox
 from instructvla_ros.safety.report import Intervention, SafetyCommand, SafetyReport, SafetyState, Stops
 
 __all__ = [
+    "BodyShape",
     "Intervention",
     "JointLimit",
+    "KeepOutBox",
     "LimitsError",
     "SafetyCommand",
     "SafetyFilter",

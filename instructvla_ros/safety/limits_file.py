@@ -7,7 +7,15 @@ from dataclasses import fields
 from pathlib import Path
 
 from instructvla_ros.checked_yaml import CheckedMapping, YamlError
-from instructvla_ros.safety.limits import JointLimit, LimitsError, SafetyLimits, WorkspaceBox, plain_limits
+from instructvla_ros.safety.limits import (
+    BodyShape,
+    JointLimit,
+    KeepOutBox,
+    LimitsError,
+    SafetyLimits,
+    WorkspaceBox,
+    plain_limits,
+)
 from instructvla_ros.shared_files import UnknownNameError, yaml_path
 
 LIMITS_FOLDER = "config/limits"
@@ -38,6 +46,22 @@ def _read(file: CheckedMapping) -> SafetyLimits:
         **numbers,
         joints={name: JointLimit(**_numbers(joints.mapping(name, joint_keys), joint_keys)) for name in joints.keys},
         workspace=WorkspaceBox(**_pairs(file.mapping("workspace", "xyz"), "xyz")),
+        keep_out=tuple(
+            KeepOutBox(name=box.text("name"), **_pairs(box, "xyz"))
+            for box in file.mappings("keep_out", ["name", "x", "y", "z"])
+        ),
+        shapes=tuple(_shape(shape) for shape in file.mappings("shapes", ["name", "link", "from", "to", "radius"])),
+        self_collision=file.name_pairs("self_collision"),
+    )
+
+
+def _shape(shape: CheckedMapping) -> BodyShape:
+    return BodyShape(
+        name=shape.text("name"),
+        link=shape.text("link"),
+        start=shape.triple("from", -_FINITE, _FINITE),
+        end=shape.triple("to", -_FINITE, _FINITE),
+        radius=shape.number("radius", -_FINITE, _FINITE, "m"),
     )
 
 

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from instructvla_ros.robot.kinematics import KinematicChain
-from instructvla_ros.safety import JointLimit, LimitsError, SafetyFilter, SafetyLimits
+from instructvla_ros.safety import BodyShape, JointLimit, LimitsError, SafetyFilter, SafetyLimits
+from instructvla_ros.safety.limits import STRUCTURED_LIMITS
 
 FOLDER = Path(__file__).resolve().parents[2] / "config" / "limits"
 SHIPPED = sorted(path.stem for path in FOLDER.glob("*.yaml"))
@@ -73,11 +74,32 @@ def test_a_missing_file_is_named(tmp_path):
         (r"z: \[[^\n]*", "z: [0.4, 0.01]", "workspace.z: first must be below second"),
         (r"z: \[[^\n]*", "z: [0.4]", r"line \d+: 'workspace.z' must be two numbers"),
         (r"z: \[[^\n]*", "", "missing workspace.z"),
-        ("  waist: .*", "  waist: {lower: 1, upper: -1, velocity: 1, acceleration: 1}", "joints.waist: lower must be"),
-        ("  waist: .*", "  waist: {lower: -1, upper: 1, velocity: 0, acceleration: 1}", "joints.waist.velocity"),
-        ("  waist: .*", "  waist: {lower: -1, upper: 1, velocity: 1}", "missing joints.waist.acceleration"),
+        ("  waist: .*", "  waist: {lower: 1, upper: -1, velocity: 1, acceleration: 1, jerk: 1}", "waist: lower must be"),
+        ("  waist: .*", "  waist: {lower: -1, upper: 1, velocity: 0, acceleration: 1, jerk: 1}", "waist.velocity"),
+        ("  waist: .*", "  waist: {lower: -1, upper: 1, velocity: 1}", "missing joints.waist.acceleration, .*jerk"),
         ("  waist: .*", "  waist: {lower: -1, upper: 1, speed: 1}", r"line \d+: unknown key 'joints.waist.speed'"),
         ("  waist: .*", "  waist: 3.14", "joints.waist must be a mapping"),
+        ("jerk: 500.0", "jerk: 0", "joints.waist.jerk: must be a positive"),
+        (r"table: [^\n]*", "table: high", r"line \d+: 'table' must be a number \[m\]"),
+        (r"keep_out:[^\n]*\n[^\n]*", "keep_out: 3", r"line \d+: 'keep_out' must be a list of mappings.*name, x, y, z"),
+        ("name: base_plate", "nam: base_plate", r"line \d+: unknown key 'keep_out\[0\].nam'.*'name'"),
+        ("z: \\[0.0, 0.024\\]", "z: [0.024, 0.0]", "keep_out 'base_plate'.z: first must be below second"),
+        (
+            "keep_out: .*",
+            "keep_out:\n  - {name: base_plate, x: [0, 1], y: [0, 1], z: [0, 1]}",
+            "keep_out: the name 'base_plate' is given twice",
+        ),
+        ("name: shoulder", "name: column", "shapes: the name 'column' is given twice"),
+        ("name: shoulder, ", "", r"line \d+: missing shapes\[1\].name"),
+        ("radius: 0.048", "radius: 0", "shapes 'column': radius: must be a positive"),
+        ("from: \\[0.0, 0.0, 0.024\\]", "from: [0.0, 0.024]", r"line \d+: 'shapes\[0\].from' must be three numbers"),
+        (r"- \[column, wrist\]", "- [column, foot]", "self_collision: 'foot' is no shape; shapes: column, shoulder"),
+        (r"- \[column, wrist\]", "- [column]", r"line \d+: 'self_collision' must be a list of pairs of names"),
+        (r"- \[column, wrist\]", "- [hand, column]", "'column', 'hand'\\] is given twice"),
+        (r"clearance_halt: [^\n]*", "clearance_halt: -0.001", "clearance_halt: must be 0 or positive"),
+        (r"clearance_halt: [^\n]*", "clearance_halt: 0.03", "clearance_halt must be below clearance_slow"),
+        (r"singularity_halt: [^\n]*", "singularity_halt: 2", "singularity_slow must be below singularity_halt"),
+        (r"singularity_slow: [^\n]*", "singularity_slow: 1", "singularity_slow: must be above 1"),
     ],
 )
 def test_a_file_that_is_not_exactly_right_is_refused_by_key(text, tmp_path, old, new, complaint):
@@ -98,9 +120,9 @@ def test_a_file_of_something_else_is_refused(tmp_path, content):
         SafetyLimits.load(path)
 
 
-@pytest.mark.parametrize("item", sorted({item.name for item in fields(SafetyLimits)} - {"joints", "workspace"}))
+@pytest.mark.parametrize("item", sorted({item.name for item in fields(SafetyLimits)} - set(STRUCTURED_LIMITS)))
 def test_no_limit_may_be_infinite(limits, item):
-    with pytest.raises(LimitsError, match=item if not item.startswith("period") else "period"):
+    with pytest.raises(LimitsError, match=item):
         replace(limits, **{item: np.inf})
 
 
@@ -108,16 +130,42 @@ def test_no_limit_may_be_infinite(limits, item):
     ("change", "complaint"),
     [
         ({"waist": None}, "limits lack waist"),
-        ({"gripper": JointLimit(0.0, 1.0, 1.0, 1.0)}, "name beyond it gripper"),
-        ({"elbow": JointLimit(-2.2, 1.6, 3.0, 8.0)}, "joints.elbow: -2.2 to 1.6 is wider than the URDF's -2.14 to 1.6"),
-        ({"elbow": JointLimit(-2.0, 1.7, 3.0, 8.0)}, "joints.elbow: -2.0 to 1.7 is wider"),
-        ({"elbow": JointLimit(-2.0, 1.6, 4.0, 8.0)}, "joints.elbow.velocity: 4.0 is above the URDF's 3.14"),
+        ({"gripper": JointLimit(0.0, 1.0, 1.0, 1.0, 500.0)}, "name beyond it gripper"),
+        ({"elbow": JointLimit(-2.2, 1.6, 3.0, 8.0, 500.0)}, "elbow: -2.2 to 1.6 is wider than the URDF's -2.14 to 1.6"),
+        ({"elbow": JointLimit(-2.0, 1.7, 3.0, 8.0, 500.0)}, "joints.elbow: -2.0 to 1.7 is wider"),
+        ({"elbow": JointLimit(-2.0, 1.6, 4.0, 8.0, 500.0)}, "joints.elbow.velocity: 4.0 is above the URDF's 3.14"),
     ],
 )
 def test_limits_that_do_not_fit_the_arm_are_refused_by_joint(limits, chain, change, complaint):
     joints = {name: joint for name, joint in {**limits.joints, **change}.items() if joint is not None}
     with pytest.raises(LimitsError, match=complaint):
         SafetyFilter(replace(limits, joints=joints), chain, "base_link")
+
+
+@pytest.mark.parametrize(
+    ("shape", "pairs", "complaint"),
+    [
+        (BodyShape("foot", "left_foot", (0.0, 0.0, 0.0), (0.0, 0.0, 0.0), 0.1), (), "'foot'.*'left_foot'.*gripper"),
+        (
+            BodyShape("palm", "flange_link", (0.0, 0.0, 0.0), (0.0, 0.0, 0.0), 0.1),
+            (("palm", "hand"),),
+            "'palm', 'hand'.*never part",
+        ),
+    ],
+)
+def test_shapes_that_do_not_fit_the_arm_are_refused_by_name(limits, chain, shape, pairs, complaint):
+    wrong = replace(limits, shapes=(*limits.shapes, shape), self_collision=pairs)
+    with pytest.raises(LimitsError, match=complaint):
+        wrong.check_against(chain)
+
+
+def test_lists_of_boxes_shapes_and_pairs_may_be_empty(text, tmp_path):
+    for key in ("keep_out", "shapes", "self_collision"):
+        text = re.sub(rf"^{key}:[^\n]*\n(  [^\n]*\n)+", f"{key}: []\n", text, flags=re.MULTILINE)
+    path = tmp_path / "bare.yaml"
+    path.write_text(text, encoding="utf-8")
+    bare = SafetyLimits.load(path)
+    assert bare.keep_out == bare.shapes == bare.self_collision == ()
 
 
 @pytest.mark.parametrize("period", [0.0, -0.01, 0.15, float("nan")])
