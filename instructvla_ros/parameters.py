@@ -11,11 +11,14 @@ from __future__ import annotations
 import json
 import sys
 from dataclasses import dataclass
+from functools import partial
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from rcl_interfaces.msg import SetParametersResult
     from rclpy.node import Node
+    from rclpy.parameter import Parameter as RosParameter
 
 Value = bool | int | float | str
 
@@ -36,6 +39,7 @@ class Parameter:
         minimum: smallest allowed value, for numbers.
         maximum: largest allowed value, for numbers.
         choices: the allowed words, for text that is one of a few.
+        dynamic: whether it may be changed while the node runs; all others are read once.
     """
 
     name: str
@@ -45,6 +49,7 @@ class Parameter:
     minimum: float | None = None
     maximum: float | None = None
     choices: tuple[str, ...] = ()
+    dynamic: bool = False
 
     def check(self, value: Value) -> None:
         """Refuse a value outside the declared range or choices.
@@ -130,6 +135,14 @@ SAFETY_FILTER_NODE = (
         "Safety limits: a name in config/limits/, or the path of a YAML file; empty: those named like the robot.",
     ),
     Parameter("rate", 100.0, "How often the filter runs.", unit="Hz", minimum=10.0, maximum=1000.0),
+    Parameter(
+        "speed_scale",
+        1.0,
+        "Share of the speeds in the limits that is allowed; 0: the arm rests. It can only make the limits stricter.",
+        minimum=0.0,
+        maximum=1.0,
+        dynamic=True,
+    ),
 )
 
 SIM_ARM_NODE = (
@@ -169,7 +182,10 @@ NODES = {
 
 
 def declare(node: Node, parameters: tuple[Parameter, ...]) -> SimpleNamespace:
-    """Declare parameters on a node, read-only once it runs, and return their values as attributes.
+    """Declare parameters on a node and return their values as attributes.
+
+    Once the node runs they are read-only, but for the dynamic ones: a value of these that the declaration does not
+    allow is refused with the reason, and the node hears of the others by ``add_post_set_parameters_callback``.
 
     Raises:
         ParameterError: a given value is of the wrong type, out of range or not a choice.
@@ -181,7 +197,9 @@ def declare(node: Node, parameters: tuple[Parameter, ...]) -> SimpleNamespace:
     for parameter in parameters:
         unit = f" [{parameter.unit}]" if parameter.unit else ""
         descriptor = ParameterDescriptor(
-            description=parameter.description + unit, additional_constraints=parameter.allowed, read_only=True
+            description=parameter.description + unit,
+            additional_constraints=parameter.allowed,
+            read_only=not parameter.dynamic,
         )
         if parameter.minimum is not None and parameter.maximum is not None:
             if isinstance(parameter.default, float):
@@ -202,7 +220,23 @@ def declare(node: Node, parameters: tuple[Parameter, ...]) -> SimpleNamespace:
             ) from None
         parameter.check(value)
         values[parameter.name] = value
+    dynamic = {parameter.name: parameter for parameter in parameters if parameter.dynamic}
+    if dynamic:
+        node.add_on_set_parameters_callback(partial(_judge, dynamic))
     return SimpleNamespace(**values)
+
+
+def _judge(dynamic: dict[str, Parameter], wanted: list[RosParameter]) -> SetParametersResult:
+    """Whether new values of dynamic parameters are allowed; all others are rclpy's business."""
+    from rcl_interfaces.msg import SetParametersResult
+
+    for entry in wanted:
+        if entry.name in dynamic:
+            try:
+                dynamic[entry.name].check(entry.value)
+            except (ParameterError, TypeError) as error:
+                return SetParametersResult(successful=False, reason=str(error))
+    return SetParametersResult(successful=True)
 
 
 def markdown() -> str:
@@ -213,7 +247,8 @@ def markdown() -> str:
         lines += ["| parameter | default | unit | allowed | what it does |", "|---|---|---|---|---|"]
         for parameter in parameters:
             default = json.dumps(parameter.default)  # as YAML on a command line spells it
-            cells = (f"`{parameter.name}`", f"`{default}`", parameter.unit, parameter.allowed, parameter.description)
+            what = f"{parameter.description} Dynamic." if parameter.dynamic else parameter.description
+            cells = (f"`{parameter.name}`", f"`{default}`", parameter.unit, parameter.allowed, what)
             lines.append(f"| {' | '.join(cells)} |")
         lines.append("")
     return "\n".join(lines)

@@ -1,6 +1,6 @@
 # Copyright 2026 The instructvla_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""One node's line on /diagnostics."""
+"""One node's line on /diagnostics, and what goes into it."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from std_msgs.msg import Header
 
 if TYPE_CHECKING:
     from rclpy.node import Node
+
+    from instructvla_ros.safety.intervention_log import InterventionLog
 
 
 def diagnostic(node: Node, level: bytes, summary: str, values: dict[str, object]) -> DiagnosticArray:
@@ -28,3 +30,21 @@ def diagnostic(node: Node, level: bytes, summary: str, values: dict[str, object]
             )
         ],
     )
+
+
+def intervention_values(log: InterventionLog, now: float) -> dict[str, object]:
+    """What limits did since the start, one line a limit, and which act now.
+
+    Args:
+        log: the log of the filter.
+        now: time on the log's clock [s].
+    """
+    values: dict[str, object] = {"interventions": log.total}
+    for limit, count in sorted(log.counts.items()):
+        values[f"limit {limit}"] = f"{count.steps} steps in {count.times} times, {count.seconds:.2f} s"
+    acting = (
+        f"{entry.limit} {entry.subject}".rstrip() + f" for {entry.duration:.2f} s: {entry.message}"
+        for entry in log.acting(now)
+    )
+    values["acting now"] = "; ".join(acting) or "none"
+    return values

@@ -9,6 +9,7 @@ takes the stamp as it should stand in the result.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 from builtin_interfaces.msg import Duration as DurationMessage
@@ -27,7 +28,7 @@ from instructvla_ros.msg import SafetyStatus as SafetyStatusMessage
 from instructvla_ros.robot.action_chunk import ActionChunk, DeltaReference
 from instructvla_ros.robot.joint_state import JointState
 from instructvla_ros.robot.trajectory import JointTrajectory
-from instructvla_ros.safety import SafetyReport
+from instructvla_ros.safety import Intervention, SafetyReport
 
 NANOSECONDS = 1_000_000_000
 
@@ -148,7 +149,12 @@ def gripper_to_message(position: float) -> Float64MultiArray:
 
 
 def status_to_message(
-    report: SafetyReport, stamp: TimeMessage, base_frame: str, interventions: list, intervention_count: int
+    report: SafetyReport,
+    stamp: TimeMessage,
+    base_frame: str,
+    speed_scale: float,
+    interventions: Sequence[Intervention],
+    intervention_count: int,
 ) -> SafetyStatusMessage:
     """The safety status on the wire; interventions are all since the last status, not those of one step."""
     return SafetyStatusMessage(
@@ -158,6 +164,7 @@ def status_to_message(
         epoch=report.epoch,
         sequence=report.sequence,
         path_speed=float(report.path_speed),
+        speed_scale=float(speed_scale),
         joint_state_age=float(report.joint_state_age),
         chunk_age=float(report.chunk_age),
         interventions=[
@@ -166,6 +173,7 @@ def status_to_message(
                 subject=intervention.subject,
                 asked=float(intervention.asked),
                 allowed=float(intervention.allowed),
+                duration=float(intervention.duration),
                 unit=intervention.unit,
                 message=intervention.message,
             )

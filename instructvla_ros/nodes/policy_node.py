@@ -73,7 +73,7 @@ class PolicyNode(LifecycleNode, RunnableNode):
         # Loading a model takes a while and an answer waits for the network: neither may silence the other callbacks.
         self._ask_group = MutuallyExclusiveCallbackGroup()
         self._report_group = MutuallyExclusiveCallbackGroup()
-        self._chunk_publisher = self.create_publisher(ActionChunk, "action_chunk", qos.COMMAND)
+        self._chunk_publisher = self.create_publisher(ActionChunk, "action_chunk", qos.LEASED_COMMAND)
         self._reasoning_publisher = self.create_publisher(Reasoning, "reasoning", qos.TEXT)
         self._diagnostics_publisher = self.create_publisher(DiagnosticArray, "/diagnostics", qos.TEXT)
         self.create_timer(1.0, self._publish_diagnostics, callback_group=self._report_group)

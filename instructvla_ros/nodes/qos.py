@@ -7,7 +7,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
-from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
+from rclpy.duration import Duration
+from rclpy.qos import DurabilityPolicy, LivelinessPolicy, QoSProfile, ReliabilityPolicy
 
 if TYPE_CHECKING:
     from rclpy.node import Node
@@ -18,6 +19,25 @@ SENSOR = QoSProfile(depth=5, reliability=ReliabilityPolicy.BEST_EFFORT)
 
 COMMAND = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE)
 """Chunks and arm commands: must arrive, and only the newest counts."""
+
+LIVELINESS_LEASE = Duration(nanoseconds=500_000_000)
+"""A process that does not say for so long that it lives counts as dead or frozen; the middleware says it by itself."""
+
+LEASED_COMMAND = QoSProfile(
+    depth=1,
+    reliability=ReliabilityPolicy.RELIABLE,
+    liveliness=LivelinessPolicy.AUTOMATIC,
+    liveliness_lease_duration=LIVELINESS_LEASE,
+)
+"""Chunks as the policy publishes them: a COMMAND whose publisher is noticed within the lease when it is killed."""
+
+LIVELINESS_WATCH = QoSProfile(
+    depth=1,
+    reliability=ReliabilityPolicy.BEST_EFFORT,
+    liveliness=LivelinessPolicy.AUTOMATIC,
+    liveliness_lease_duration=LIVELINESS_LEASE,
+)
+"""For whoever wants to know which publishers with such a lease are alive; it does not join others."""
 
 TEXT = QoSProfile(depth=10, reliability=ReliabilityPolicy.RELIABLE)
 """Words and reports: must arrive, in order."""

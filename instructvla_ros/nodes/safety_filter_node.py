@@ -20,6 +20,7 @@ from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+from rclpy.parameter import Parameter
 from sensor_msgs.msg import JointState as JointStateMessage
 from std_msgs.msg import Bool, Float64MultiArray, String
 from std_srvs.srv import Trigger
@@ -28,7 +29,8 @@ from trajectory_msgs.msg import JointTrajectory as JointTrajectoryMessage
 from instructvla_ros.msg import ActionChunk as ActionChunkMessage
 from instructvla_ros.msg import SafetyStatus
 from instructvla_ros.nodes import messages, qos
-from instructvla_ros.nodes.diagnostics import diagnostic
+from instructvla_ros.nodes.diagnostics import diagnostic, intervention_values
+from instructvla_ros.nodes.one_master import OneMaster
 from instructvla_ros.nodes.running import RunnableNode, run_node
 from instructvla_ros.parameters import SAFETY_FILTER_NODE, declare
 from instructvla_ros.policy.profile import RobotProfile
@@ -44,9 +46,10 @@ from instructvla_ros.safety import (
     SafetyState,
     Stops,
 )
+from instructvla_ros.safety.intervention_log import InterventionLog
 from instructvla_ros.timing import FixedRateThread, RateMeter
 
-STATUS_PERIOD = 0.1  # what an operator sees is never older [s]
+STATUS_AGE = 0.1  # what an operator sees is never older [s]
 GRIPPER_PERIOD = 0.1  # how often an unchanged gripper command is repeated, for a driver that starts late [s]
 RESET_TIMEOUT = 1.0  # longest wait for a tick to take a reset [s]
 
@@ -76,8 +79,8 @@ class SafetyFilterNode(RunnableNode):
         self._reset: Future[str] | None = None
 
         self._waiting = self._report = _not_ready("no robot_description yet")
-        self._interventions: dict[tuple[str, str], Intervention] = {}
-        self._intervention_count = 0
+        self._speed_scale: float = parameters.speed_scale
+        self._log = InterventionLog()
         self._status_due = 0.0
         self._gripper: float | None = None
         self._gripper_due = 0.0
@@ -89,12 +92,14 @@ class SafetyFilterNode(RunnableNode):
         self._diagnostics_publisher = self.create_publisher(DiagnosticArray, "/diagnostics", qos.TEXT)
 
         self.create_subscription(String, "robot_description", self._on_robot_description, qos.LATCHED)
-        self.create_subscription(ActionChunkMessage, "action_chunk", self._on_chunk, qos.COMMAND)
+        chunks = self.create_subscription(ActionChunkMessage, "action_chunk", self._on_chunk, qos.COMMAND)
         self.create_subscription(JointStateMessage, "joint_states", self._on_joint_state, qos.SENSOR)
         qos.subscribe_latched_or_not(self, Bool, "emergency_stop", self._on_emergency_stop)
         self.create_service(Trigger, "~/stop", self._on_stop)
         self.create_service(Trigger, "~/reset", self._on_reset)
         self.create_timer(1.0, self._publish_diagnostics)
+        self.add_post_set_parameters_callback(self._on_parameters)
+        self._one_master = OneMaster(self, [chunks], [self._trajectory_publisher, self._gripper_publisher])
 
         self._errors_reported = 0
         self._rate = RateMeter()
@@ -107,6 +112,12 @@ class SafetyFilterNode(RunnableNode):
     def stop_working(self) -> None:
         """Stop the thread before its publishers go."""
         self._thread.stop()
+
+    def _on_parameters(self, parameters: list[Parameter]) -> None:
+        for parameter in parameters:
+            if parameter.name == "speed_scale":
+                self._speed_scale = float(parameter.value)
+                self.get_logger().info(f"speed scale {self._speed_scale:g}")
 
     def _on_robot_description(self, message: String) -> None:
         if self._filter is not None:
@@ -185,14 +196,16 @@ class SafetyFilterNode(RunnableNode):
     def _tick(self) -> None:
         self._rate.add()
         now = time.monotonic()
+        broken = self._one_master.broken()
         with self._mailbox:
             safety_filter, joint_state = self._filter, self._joint_state
             chunks, self._chunks = self._chunks, []
             refused, self._refused = self._refused, []
             reset, self._reset = self._reset, None
-            stops = Stops(self._emergency, self._stop_requested, reset is not None)
+            stops = Stops(self._emergency, self._stop_requested, reset is not None, broken)
             if safety_filter is not None:
                 self._stop_requested = False
+        speed_scale = self._speed_scale
         report = self._waiting
         if safety_filter is not None:
             command, report = safety_filter.step(now, joint_state, chunks, stops)
@@ -201,10 +214,10 @@ class SafetyFilterNode(RunnableNode):
         before, self._report = self._report, report
         if reset is not None:
             reset.set_result(_refusal(report))
-        self._keep(report, refused)
+        self._log.add(now, (*refused, *((broken,) if broken else ()), *report.interventions))
         if now >= self._status_due or report.state is not before.state:
-            self._publish_status(report)
-            self._status_due = now + STATUS_PERIOD
+            self._publish_status(report, speed_scale)
+            self._status_due = now + STATUS_AGE - 1.5 * self._period  # the tick before it would be too old
         if report.state is not before.state:
             self._log_state(report)
 
@@ -218,11 +231,6 @@ class SafetyFilterNode(RunnableNode):
             self._gripper_publisher.publish(messages.gripper_to_message(position))
             self._gripper = command.gripper
 
-    def _keep(self, report: SafetyReport, refused: list[Intervention]) -> None:
-        for intervention in (*refused, *report.interventions):
-            self._interventions[intervention.limit, intervention.subject] = intervention
-            self._intervention_count += 1
-
     def _log_state(self, report: SafetyReport) -> None:
         text = f"{report.state.name.lower()}: {report.reason}"
         # two call sites, because rclpy refuses one that changes its severity
@@ -231,17 +239,17 @@ class SafetyFilterNode(RunnableNode):
         else:
             self.get_logger().info(text)
 
-    def _publish_status(self, report: SafetyReport) -> None:
+    def _publish_status(self, report: SafetyReport, speed_scale: float) -> None:
         self._status_publisher.publish(
             messages.status_to_message(
                 report,
                 self.get_clock().now().to_msg(),
                 self._profile.base_frame,
-                list(self._interventions.values()),
-                self._intervention_count,
+                speed_scale,
+                self._log.take(),
+                self._log.total,
             )
         )
-        self._interventions.clear()
 
     def _on_tick_error(self, error: Exception) -> None:
         self.get_logger().error(f"filter step failed, stopping: {error!r}", throttle_duration_sec=1.0)
@@ -268,9 +276,10 @@ class SafetyFilterNode(RunnableNode):
                     "deadline misses": self._thread.misses,
                     "failed steps": self._thread.errors,
                     "commands": self._commands,
-                    "interventions": self._intervention_count,
                     "joint state age [s]": f"{report.joint_state_age:.3f}",
                     "chunk age [s]": f"{report.chunk_age:.3f}",
+                    "speed scale": f"{self._speed_scale:g}",
+                    **intervention_values(self._log, time.monotonic()),
                 },
             )
         )

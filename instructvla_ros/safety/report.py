@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What goes into the safety filter beside chunks and joint states, and what comes out of it."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -27,11 +29,14 @@ class Stops:
         emergency: level of the emergency stop: true as long as it is pressed.
         requested: a stop was asked for since the last step.
         reset: a reset was asked for since the last step.
+        broken: a promise that somebody outside of the filter sees broken now, such as a second publisher on its topics:
+            a fault at once, and no reset while it lasts.
     """
 
     emergency: bool = False
     requested: bool = False
     reset: bool = False
+    broken: Intervention | None = None
 
 
 @dataclass(frozen=True)
@@ -45,6 +50,8 @@ class Intervention:
         allowed: value allowed instead; NaN likewise.
         unit: m, rad, m/s, rad/s, s, or empty.
         message: the same in words.
+        duration: how long it has been acting without a pause [s]; 0 for a single one. Told by
+            :class:`~.intervention_log.InterventionLog`, and 0 in the report of one step.
     """
 
     limit: str
@@ -53,6 +60,7 @@ class Intervention:
     allowed: float
     unit: str
     message: str
+    duration: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -24,24 +24,32 @@ class StopLatch:
         self.reason = ""
 
     def update(self, stops: Stops, obstacle: str) -> tuple[bool, Intervention | None]:
-        """Takes in what people want.
+        """Takes in what people want and what others see broken.
 
         Args:
-            stops: the stops and resets since the last step.
-            obstacle: why a reset cannot be granted now, beside a stop that is still wanted; empty if it can.
+            stops: the stops, resets and broken promises since the last step.
+            obstacle: why a reset cannot be granted now, beside a stop that is still wanted and a promise that is still
+                broken; empty if it can.
 
         Returns:
             whether this released the latch, and what to report.
         """
-        if stops.emergency or stops.requested:
-            fresh = not self.latched
-            if fresh:
-                self.latched = True
-                self.limit = "emergency_stop" if stops.emergency else "stop"
-                self.reason = "the emergency stop is pressed" if stops.emergency else "a stop was asked for"
-            if stops.reset:
-                return False, _reset_refused("a stop is still wanted")
-            return False, _note(self.limit, self.limit, self.reason) if fresh else None
+        fresh: Intervention | None = None
+        broken = stops.broken
+        if broken is not None and (not self.is_fault or self.limit == broken.limit):
+            known = self.is_fault
+            entry = self.fault(
+                broken.limit, broken.subject, broken.message, broken.asked, broken.allowed, broken.unit
+            )
+            fresh = None if known else entry
+        elif (stops.emergency or stops.requested) and not self.latched:
+            self.latched = True
+            self.limit = "emergency_stop" if stops.emergency else "stop"
+            self.reason = "the emergency stop is pressed" if stops.emergency else "a stop was asked for"
+            fresh = _note(self.limit, self.limit, self.reason)
+        if broken is not None or stops.emergency or stops.requested:
+            why = "a stop is still wanted" if broken is None else broken.message
+            return False, _reset_refused(why) if stops.reset else fresh
         if not (stops.reset and self.latched):
             return False, None
         if obstacle:
