@@ -264,6 +264,7 @@ LINKS: tuple[Link, ...] = (
 TIP_PARENT = "gripper_base_link"
 # 8 mm inside the ends of the fingers: they clear the table while the tip is 1 cm above it.
 TIP_OFFSET = (0.089, 0.0, 0.0)  # [m]
+FINGER_LENGTH_BEYOND_TIP = 0.008  # [m]
 
 CAMERAS: tuple[CameraMount, ...] = (
     CameraMount("front", BASE_LINK, (0.86, -0.26, 0.52), (0.18, 0.0, 0.120), (0.0, 0.0, 1.0), radians(46.0)),
