@@ -29,7 +29,7 @@ _LARGEST_TURN = 0.15  # [rad] in 0.2 s
 _ALIGNED = 0.03  # [rad] the servos' own error; correcting it would be noise
 CARRY_HEIGHT = 0.13  # [m] of gripper_link on its way: what it holds clears what stands
 _LOWEST = 0.015  # [m] of gripper_link: its fingers clear the table by 7 mm
-_FUNNEL_SLOPE, _FUNNEL_RADIUS = 1.6, 0.008  # height over the goal a metre away from its axis; free radius [m]
+_FUNNEL_SLOPE, _FUNNEL_RADIUS = 3.0, 0.004  # height over the goal per distance from its axis; free radius [m]
 _FINGER_REACH = 0.0115  # [m] from the middle to the outer side of a closed finger
 _PUSH_GAP = 0.016  # [m] between a closed finger and the object before the push
 _PUSH_EDGE = 0.24  # [m] |y| where pushing ends: the arm's room ends at 0.3
@@ -205,8 +205,9 @@ def holds(truth: Truth, name: str, thing: TableObject) -> bool:
     """Whether the fingers lie against the object from both sides."""
     place = truth.places[name]
     stop = finger_stop(place, thing, truth.tip[2])
-    # A cube that stands askew holds the fingers apart a little further.
-    return is_between_fingers(truth, place, thing) and truth.opening * FINGER_OPEN < 1.15 * stop + 0.002
+    # A cube that stands askew holds the fingers further apart, by up to the square root of 2.
+    widest = (1.3 if thing.shape == "cube" else 1.1) * stop + 0.002
+    return is_between_fingers(truth, place, thing) and truth.opening * FINGER_OPEN < widest
 
 
 def _approach(tip: Vector, goal: tuple[float, float], low: float, high: float) -> Vector:

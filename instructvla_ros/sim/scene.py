@@ -249,8 +249,9 @@ def _add_object(worldbody: Element, thing: TableObject) -> None:
         "disc": {"type": "cylinder", "size": f"{width} {height}"},
         "cone": {"type": "mesh", "mesh": "cone"},
     }[thing.shape]
-    # Six contact dimensions: rolling friction lets a ball come to rest on the table.
-    contact = {"condim": "6", "priority": "1", "friction": "1.2 0.01 0.001"}
+    # Six contact dimensions: rolling friction lets a ball come to rest on the table. Sliding friction stays well below
+    # 1: from there on a ball that is pushed jams between finger and table, and is pressed into it.
+    contact = {"condim": "6", "priority": "1", "friction": "0.7 0.01 0.002"}
     looks = {"rgba": f"{red} {green} {blue} 1"}
     SubElement(body, "geom", {**form, **contact, **looks, "name": thing.name, "mass": str(_OBJECT_MASS)})
 
