@@ -66,6 +66,7 @@ class Episode:
         execution: Execution | None = None,
         *,
         picture: tuple[int, int] = (128, 128),
+        pictures: bool = True,
         wrist: bool = False,
         shadows: bool = False,
         smooth_edges: bool = False,
@@ -77,14 +78,15 @@ class Episode:
             split: where the scenes come from.
             execution: how actions become motion; directly if None.
             picture: width and height of both cameras' pictures [px].
-            wrist: whether the wrist camera is drawn.
+            pictures: whether :meth:`reset` and :meth:`observe` draw at all.
+            wrist: whether the wrist camera is drawn too.
             shadows: whether light casts shadows.
             smooth_edges: whether pictures are drawn with four samples a pixel.
             vary_looks: whether sizes, shades, light, surroundings and cameras differ between episodes.
         """
         self._split = split
         self._execution: Execution = DirectExecution() if execution is None else execution
-        self._picture, self._wrist, self._shadows = picture, wrist, shadows
+        self._picture, self._pictures, self._wrist, self._shadows = picture, pictures, wrist, shadows
         self._vary_looks = vary_looks
         self._table_top = TableTop(0, (), smooth_edges)
         self._task: Task | None = None
@@ -119,6 +121,11 @@ class Episode:
         if self._task is None:
             raise RuntimeError("no episode has begun: reset first")
         return self._task
+
+    @property
+    def progress(self) -> Progress:
+        """How the episode stands since the last step."""
+        return self._progress
 
     @property
     def start_state(self) -> TableState:
@@ -173,12 +180,8 @@ class Episode:
             touched=table_top.touched_objects(),
         )
 
-    def observe(self, pictures: bool = True) -> Observation:
-        """What is seen now.
-
-        Args:
-            pictures: whether to draw.
-        """
+    def observe(self) -> Observation:
+        """What is seen now."""
         table_top = self._table_top
         opening = GRIPPER.opening(table_top.finger_position())
         snapshot = table_top.snapshot()
@@ -191,8 +194,8 @@ class Episode:
             time=table_top.time - self._begun,
             proprioception=bridge_proprioception(table_top.gripper_pose(), opening),
             opening=opening,
-            front=draw("front") if pictures else None,
-            wrist=draw("wrist") if pictures and self._wrist else None,
+            front=draw("front") if self._pictures else None,
+            wrist=draw("wrist") if self._pictures and self._wrist else None,
         )
 
     def step(self, actions: np.ndarray, steps: int = 1) -> Progress:
