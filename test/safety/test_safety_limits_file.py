@@ -74,7 +74,7 @@ def test_a_missing_file_is_named(tmp_path):
         (r"z: \[[^\n]*", "z: [0.4, 0.01]", "workspace.z: first must be below second"),
         (r"z: \[[^\n]*", "z: [0.4]", r"line \d+: 'workspace.z' must be two numbers"),
         (r"z: \[[^\n]*", "", "missing workspace.z"),
-        ("  waist: .*", "  waist: {lower: 1, upper: -1, velocity: 1, acceleration: 1, jerk: 1}", "waist: lower must be"),
+        ("  waist: .*", "  waist: {lower: 1, upper: -1, velocity: 1, acceleration: 1, jerk: 1}", "waist: lower must"),
         ("  waist: .*", "  waist: {lower: -1, upper: 1, velocity: 0, acceleration: 1, jerk: 1}", "waist.velocity"),
         ("  waist: .*", "  waist: {lower: -1, upper: 1, velocity: 1}", "missing joints.waist.acceleration, .*jerk"),
         ("  waist: .*", "  waist: {lower: -1, upper: 1, speed: 1}", r"line \d+: unknown key 'joints.waist.speed'"),
