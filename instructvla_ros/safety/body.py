@@ -50,9 +50,7 @@ class BodyPoints:
 
     def of(self, arm: Configurations) -> np.ndarray:
         """Where they are in the base frame, ``(B, 3, k)`` [m]."""
-        count, joints = arm.frames.shape[:2]
-        rows = arm.frames[:, :, :3].transpose(0, 2, 1, 3).reshape(3 * count, 4 * joints)
-        points = np.dot(rows, self._matrix).reshape(count, 3, -1)
+        points = np.dot(arm.rows, self._matrix).reshape(len(arm.positions), 3, -1)
         points += self._still
         return points
 

@@ -4,6 +4,7 @@
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from functools import cached_property
 from typing import ClassVar
 
 import numpy as np
@@ -32,6 +33,12 @@ class Configurations:
     def of(cls, chain: KinematicChain, positions: np.ndarray) -> "Configurations":
         """Computes them for ``(B, n)`` joint positions [rad or m]."""
         return cls(positions, *chain.forward_many(positions))
+
+    @cached_property
+    def rows(self) -> np.ndarray:
+        """``(3 B, 4 n)`` upper rows of the frames of each configuration side by side: factor of all points on links."""
+        count, joints = self.frames.shape[:2]
+        return self.frames[:, :, :3].transpose(0, 2, 1, 3).reshape(3 * count, 4 * joints)
 
 
 class RoomLimit(ABC):

@@ -34,7 +34,7 @@ class KeepOutLimit(RoomLimit):
             return np.empty((len(arm.positions), 0))
         beyond = np.abs(self._centres.of(arm)[:, None] - self._middles)  # (B, boxes, 3, balls)
         beyond -= self._halves
-        distances = np.minimum(beyond.max(axis=2), 0.0)  # how deep inside
+        distances = np.minimum(np.maximum.reduce(beyond, axis=2), 0.0)  # how deep inside
         np.maximum(beyond, 0.0, out=beyond)
         distances += np.sqrt(np.einsum("bxcs,bxcs->bxs", beyond, beyond))
         distances -= self._kept
