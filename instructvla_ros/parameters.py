@@ -143,6 +143,13 @@ SAFETY_FILTER_NODE = (
         maximum=1.0,
         dynamic=True,
     ),
+    Parameter(
+        "realtime_priority",
+        50,
+        "Real-time priority (SCHED_FIFO) of the filter's process, where the system permits it; 0: ordinary scheduling.",
+        minimum=0,
+        maximum=99,
+    ),
 )
 
 SIM_ARM_NODE = (

@@ -42,7 +42,6 @@ class Graph:
     def collect(self, message_type: type, topic: str, qos: object) -> list:
         """A list that grows with every message on a topic."""
         received: list = []
-
         self.listen(message_type, topic, qos, received.append)
         return received
 
@@ -56,8 +55,10 @@ class Graph:
 
         self.node.create_subscription(message_type, topic, on_message, qos)
 
-    def wait_until(self, condition: Callable[[], bool], what: str, timeout: float = WAIT) -> None:
-        """Wait until a condition on received messages or processes holds, or fail naming what was awaited."""
+    def wait_until(
+        self, condition: Callable[[], bool], what: str, timeout: float = WAIT, poll: float = 0.2
+    ) -> None:
+        """Wait until a condition holds, or fail naming what was awaited; looked at on each message and every poll."""
         deadline = time.monotonic() + timeout
         with self._changed:
             while not condition():
@@ -67,7 +68,7 @@ class Graph:
                     logs = "\n".join(f"--- {p.name}\n{p.output}" for p in self.processes)
                     why = f"{', '.join(dead)} died" if dead else f"waited {timeout:g} s in vain"
                     raise AwaitedInVain(f"{why} before: {what}\n{logs}")
-                self._changed.wait(min(remaining, 0.2))
+                self._changed.wait(min(remaining, poll))
 
     def call(self, service_type: type, name: str, request: object) -> object:
         """Call a service and return its answer."""

@@ -31,6 +31,7 @@ from instructvla_ros.msg import SafetyStatus
 from instructvla_ros.nodes import messages, qos
 from instructvla_ros.nodes.diagnostics import diagnostic, intervention_values
 from instructvla_ros.nodes.one_master import OneMaster
+from instructvla_ros.nodes.realtime import keep_ticks_on_time
 from instructvla_ros.nodes.running import RunnableNode, run_node
 from instructvla_ros.parameters import SAFETY_FILTER_NODE, declare
 from instructvla_ros.policy.profile import RobotProfile
@@ -47,7 +48,7 @@ from instructvla_ros.safety import (
     Stops,
 )
 from instructvla_ros.safety.intervention_log import InterventionLog
-from instructvla_ros.timing import FixedRateThread, RateMeter
+from instructvla_ros.timing import FixedRateThread, LatencyWindow, RateMeter
 
 STATUS_AGE = 0.1  # what an operator sees is never older [s]
 GRIPPER_PERIOD = 0.1  # how often an unchanged gripper command is repeated, for a driver that starts late [s]
@@ -103,10 +104,15 @@ class SafetyFilterNode(RunnableNode):
 
         self._errors_reported = 0
         self._rate = RateMeter()
+        self._last_tick = math.nan
+        self._jitter = LatencyWindow(1000)
+        self._took = LatencyWindow(1000)
         self._thread = FixedRateThread("safety_filter", self._period, self._tick, on_error=self._on_tick_error)
+        self._scheduling = keep_ticks_on_time(parameters.realtime_priority)
         self._thread.start()
         self.get_logger().info(
-            f"limits for {self._profile.name} in force at {parameters.rate:g} Hz; waiting for robot_description"
+            f"limits for {self._profile.name} in force at {parameters.rate:g} Hz, scheduling {self._scheduling}; "
+            "waiting for robot_description"
         )
 
     def stop_working(self) -> None:
@@ -196,6 +202,9 @@ class SafetyFilterNode(RunnableNode):
     def _tick(self) -> None:
         self._rate.add()
         now = time.monotonic()
+        if math.isfinite(self._last_tick):
+            self._jitter.add(abs(now - self._last_tick - self._period))
+        self._last_tick = now
         broken = self._one_master.broken()
         with self._mailbox:
             safety_filter, joint_state = self._filter, self._joint_state
@@ -220,6 +229,7 @@ class SafetyFilterNode(RunnableNode):
             self._status_due = now + STATUS_AGE - 1.5 * self._period  # the tick before it would be too old
         if report.state is not before.state:
             self._log_state(report)
+        self._took.add(time.monotonic() - now)
 
     def _publish_command(self, command: SafetyCommand, now: float) -> None:
         self._trajectory_publisher.publish(messages.trajectory_to_message(command.trajectory, self._profile.base_frame))
@@ -273,7 +283,10 @@ class SafetyFilterNode(RunnableNode):
                 summary,
                 {
                     "rate [Hz]": f"{self._rate.rate():.1f}",
+                    "scheduling": self._scheduling,
                     "deadline misses": self._thread.misses,
+                    "tick jitter p50, p99, max [ms]": _milliseconds(self._jitter),
+                    "tick takes p50, p99, max [ms]": _milliseconds(self._took),
                     "failed steps": self._thread.errors,
                     "commands": self._commands,
                     "joint state age [s]": f"{report.joint_state_age:.3f}",
@@ -283,6 +296,10 @@ class SafetyFilterNode(RunnableNode):
                 },
             )
         )
+
+
+def _milliseconds(window: LatencyWindow) -> str:
+    return ", ".join(f"{1e3 * value:.2f}" for value in window.percentiles(50, 99, 100))
 
 
 def _not_ready(why: str) -> SafetyReport:
