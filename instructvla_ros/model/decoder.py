@@ -12,6 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from instructvla_ros.model.attention import attend
+
 AdapterMix = Sequence[Tensor | float]
 """How much each adapter counts: per adapter one number or a ``(B, T, 1)`` tensor."""
 
@@ -149,9 +151,7 @@ class DecoderLayer(nn.Module):
         value = heads_of(self.v(normed, mix))
         if cache is not None:
             key, value = cache.append(index, key, value)
-        mixed = functional.scaled_dot_product_attention(
-            query, key, value, attn_mask=mask, is_causal=causal, enable_gqa=self.sizes.heads != self.sizes.key_heads
-        )
+        mixed = attend(query, key, value, mask, causal, grouped=self.sizes.heads != self.sizes.key_heads)
         hidden = hidden + self.o(mixed.transpose(1, 2).reshape(batch, count, -1), mix)
         normed = self.norm2(hidden)
         return hidden + self.down(functional.silu(self.gate(normed, mix)) * self.up(normed, mix), mix)

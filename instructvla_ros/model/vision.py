@@ -8,6 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from instructvla_ros.model.attention import attend
+
 
 @dataclass(frozen=True)
 class VisionSizes:
@@ -82,7 +84,7 @@ class VisionBlock(nn.Module):
         batch, count, width = tokens.shape
         qkv = self.qkv(tokens).view(batch, count, 3, self.heads, width // self.heads)
         query, key, value = qkv.permute(2, 0, 3, 1, 4)  # each (B, heads, N, head width)
-        mixed = functional.scaled_dot_product_attention(query, key, value)
+        mixed = attend(query, key, value)
         return self.out(mixed.transpose(1, 2).reshape(batch, count, width))
 
 
