@@ -49,10 +49,16 @@ class Execution(Protocol):
 
 
 class DirectExecution:
-    """Inverse kinematics and nothing else: each action moves the commanded pose, and the servos follow."""
+    """Inverse kinematics and hardly more: each action moves the commanded pose, and the servos follow.
+
+    The commanded pose stays within the workspace of the arm's limits. Else a policy that errs downwards would wind it
+    up below the table, and every way up would begin there.
+    """
 
     def __init__(self) -> None:
         self.path: list[np.ndarray] = []
+        box = SafetyLimits.load("sim").workspace
+        self._lower, self._upper = np.array(box.lower), np.array(box.upper)
 
     def start(self, table_top: TableTop) -> None:
         """See :class:`Execution`."""
@@ -66,7 +72,7 @@ class DirectExecution:
         ticks = round(CONTROL_PERIOD / TICK)
         for action in actions[:steps]:
             rotation = rotation_from_vector(action[3:6]) @ self._target[:3, :3]
-            wanted = pose(self._target[:3, 3] + action[:3], rotation)
+            wanted = pose(np.clip(self._target[:3, 3] + action[:3], self._lower, self._upper), rotation)
             solution = arm_chain().inverse(wanted, self._joints, position_tolerance=1e-4, rotation_tolerance=1e-3)
             self._target = wanted if solution.converged else arm_chain().forward(solution.positions)
             self._table_top.command_gripper(GRIPPER.position(float(np.clip(action[6], 0.0, 1.0))))

@@ -30,7 +30,7 @@ _ALIGNED = 0.03  # [rad] the servos' own error; correcting it would be noise
 CARRY_HEIGHT = 0.13  # [m] of gripper_link on its way: what it holds clears what stands
 _LOWEST = 0.015  # [m] of gripper_link: its fingers clear the table by 7 mm
 _FUNNEL_SLOPE, _FUNNEL_RADIUS = 3.0, 0.004  # height over the goal per distance from its axis; free radius [m]
-_FINGER_REACH = 0.0115  # [m] from the middle to the outer side of a closed finger
+FINGER_REACH = 0.0115  # [m] from the middle to the outer side of a closed finger
 _PUSH_GAP = 0.016  # [m] between a closed finger and the object before the push
 _PUSH_EDGE = 0.24  # [m] |y| where pushing ends: the arm's room ends at 0.3
 
@@ -115,7 +115,7 @@ def _push(direction: np.ndarray) -> Callable[[Task, Truth, Mapping[str, TableObj
         place, thing = truth.places[task.target], things[task.target]
         tip = truth.tip
         height = max(_LOWEST, place[2] - 0.1 * thing.half_height)
-        contact = thing.half_width + _FINGER_REACH
+        contact = thing.half_width + FINGER_REACH
         behind = -sign * (tip[1] - place[1])  # positive on the side to push from
         sideways = place[0] - tip[0]
         low = tip[2] < height + 0.012
@@ -132,14 +132,14 @@ def _push(direction: np.ndarray) -> Callable[[Task, Truth, Mapping[str, TableObj
 def _pick_up(task: Task, truth: Truth, things: Mapping[str, TableObject]) -> tuple[Vector, float]:
     if not holds(truth, task.target, things[task.target]):
         return _grasp(task, truth, things)
-    x, y, _ = truth.places[task.target]
     return _limited(0.0, 0.0, CARRY_HEIGHT - truth.tip[2]), 0.0
 
 
 def _grasp(task: Task, truth: Truth, things: Mapping[str, TableObject]) -> tuple[Vector, float]:
     place, thing = truth.places[task.target], things[task.target]
     tip, height = truth.tip, grasp_height(place, thing)
-    if hypot(tip[0] - place[0], tip[1] - place[1]) < 0.010 and abs(tip[2] - height) < 0.008:
+    wide_enough = truth.opening * FINGER_OPEN > 0.6 * finger_stop(place, thing, tip[2])
+    if wide_enough and hypot(tip[0] - place[0], tip[1] - place[1]) < 0.010 and abs(tip[2] - height) < 0.008:
         return (0.0, 0.0, 0.0), 0.0
     return _approach(tip, (place[0], place[1]), height, CARRY_HEIGHT), 1.0
 
@@ -207,7 +207,8 @@ def holds(truth: Truth, name: str, thing: TableObject) -> bool:
     stop = finger_stop(place, thing, truth.tip[2])
     # A cube that stands askew holds the fingers further apart, by up to the square root of 2.
     widest = (1.3 if thing.shape == "cube" else 1.1) * stop + 0.002
-    return is_between_fingers(truth, place, thing) and truth.opening * FINGER_OPEN < widest
+    narrowest = 0.6 * stop  # closer together they lie on it or beside it
+    return is_between_fingers(truth, place, thing) and narrowest < truth.opening * FINGER_OPEN < widest
 
 
 def _approach(tip: Vector, goal: tuple[float, float], low: float, high: float) -> Vector:

@@ -10,6 +10,7 @@ from instructvla_ros.robot.poses import rotation_from_vector
 from instructvla_ros.sim.arm_numbers import FINGER_OPEN
 from instructvla_ros.sim.expert import (
     ACTION_SIZE,
+    FINGER_REACH,
     Truth,
     Vector,
     aligning_turn,
@@ -22,7 +23,6 @@ from instructvla_ros.sim.tasks import TableState, Task
 
 # Share of the whole way that the fingers travel in one action, measured in the simulator.
 _OPENING_STEP, _CLOSING_STEP = 0.95, 0.95
-_CLOSED_FINGER = 0.0115  # [m] from the middle to the outer side
 
 
 def expert_chunk(
@@ -57,7 +57,8 @@ def _advance(truth: Truth, translation: Vector, opening: float, things: Mapping[
     """Moves the truth on by one action."""
     between = None
     for name, place in truth.places.items():
-        if is_between_fingers(truth, place, things[name]):
+        stop = finger_stop(place, things[name], truth.tip[2])
+        if is_between_fingers(truth, place, things[name]) and truth.opening * FINGER_OPEN > 0.6 * stop:
             between = name
             break
     stop = 0.0 if between is None else finger_stop(truth.places[between], things[between], truth.tip[2]) / FINGER_OPEN
@@ -82,8 +83,8 @@ def _pushed(place: Vector, thing: TableObject, tip: Vector, translation: Vector)
     """Where an object is after the closed fingers came to where they are."""
     if tip[2] > place[2] + thing.half_height or abs(tip[0] - place[0]) > thing.half_width:
         return place
-    contact = thing.half_width + _CLOSED_FINGER
-    away = place[1] - tip[1]
-    if abs(away) >= contact or away * translation[1] <= 0.0:
+    contact = thing.half_width + FINGER_REACH
+    side = 1.0 if place[1] > tip[1] - translation[1] else -1.0  # from where the fingers came
+    if side * (place[1] - tip[1]) >= contact or side * translation[1] <= 0.0:
         return place
-    return (place[0], tip[1] + (contact if away > 0.0 else -contact), place[2])
+    return (place[0], tip[1] + side * contact, place[2])
