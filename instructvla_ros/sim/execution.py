@@ -118,9 +118,9 @@ class FilteredExecution:
     def run(self, actions: np.ndarray, steps: int) -> None:
         """See :class:`Execution`. What was commanded so far is what the chunk goes on from."""
         self._sequence += 1
-        openings = np.clip(actions[:, 6], 0.0, 1.0)
+        now, openings = self._table_top.time, np.clip(actions[:, 6], 0.0, 1.0)
         chunk = ActionChunk(
-            self._table_top.time, BASE_LINK, 1, self._sequence, CONTROL_PERIOD, actions[:, :3], actions[:, 3:6], openings
+            now, BASE_LINK, 1, self._sequence, CONTROL_PERIOD, actions[:, :3], actions[:, 3:6], openings
         )
         chunks: tuple[ActionChunk, ...] = (chunk,)
         for _ in range(round(steps * CONTROL_PERIOD / TICK)):

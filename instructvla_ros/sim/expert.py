@@ -16,7 +16,7 @@ import numpy as np
 from instructvla_ros.robot.poses import rotation_to_vector
 from instructvla_ros.sim.arm_numbers import FINGER_LENGTH_BEYOND_TIP, FINGER_OPEN
 from instructvla_ros.sim.scene import TableObject
-from instructvla_ros.sim.tasks import LEFT, NEXT_TO_DISTANCE, RIGHT, TableState, Task, free_spots
+from instructvla_ros.sim.tasks import LEFT, NEXT_TO_DISTANCE, RIGHT, VERBS, TableState, Task, free_spots
 
 ACTION_SIZE = 7
 CONTROL_PERIOD = 0.2  # [s] 5 Hz, as Bridge
@@ -31,6 +31,8 @@ CARRY_HEIGHT = 0.13  # [m] of gripper_link on its way: what it holds clears what
 _LOWEST = 0.015  # [m] of gripper_link: its fingers clear the table by 7 mm
 _FUNNEL_SLOPE, _FUNNEL_RADIUS = 3.0, 0.004  # height over the goal per distance from its axis; free radius [m]
 FINGER_REACH = 0.0115  # [m] from the middle to the outer side of a closed finger
+_OPEN_REACH = 0.048  # [m] from the middle to the outer side of an open finger
+_OVER_IT = FINGER_LENGTH_BEYOND_TIP + 0.004  # [m] of gripper_link over an object that the fingers clear
 _PUSH_GAP = 0.016  # [m] between a closed finger and the object before the push
 _PUSH_EDGE = 0.24  # [m] |y| where pushing ends: the arm's room ends at 0.3
 
@@ -90,7 +92,35 @@ def decide(task: Task, truth: Truth, things: Mapping[str, TableObject]) -> tuple
     """Translation [m] and gripper opening of the next action."""
     if not task.is_possible(truth.places):
         return (0.0, 0.0, 0.0), 1.0 if truth.opening > 0.8 else 0.0
-    return _RULES[task.verb](task, truth, things)
+    return _free_hand(task, truth, things) or _RULES[task.verb](task, truth, things)
+
+
+def _free_hand(task: Task, truth: Truth, things: Mapping[str, TableObject]) -> tuple[Vector, float] | None:
+    """Puts down what the task has no use for in the hand, and gets clear of what is around; None where that is done."""
+    verb, tip = VERBS[task.verb], truth.tip
+    near = [name for name, place in truth.places.items() if hypot(tip[0] - place[0], tip[1] - place[1]) < 0.08]
+    held = [name for name in near if holds(truth, name, things[name])]
+    for name in held:
+        if not (verb.grasps and name == task.target):
+            return _put_down(name, truth, things)
+    low = [name for name in near if tip[2] < truth.places[name][2] + things[name].half_height + _OVER_IT]
+    for name in low:
+        across, along = abs(tip[0] - truth.places[name][0]), abs(tip[1] - truth.places[name][1])
+        if verb.closed and hypot(across, along) < 0.025 and truth.opening > 0.25:
+            return (0.0, 0.0, LONGEST_STEP), 1.0  # the fingers stand around it: they may close above it
+        beside = along < things[name].half_width + _OPEN_REACH and across < things[name].half_width + 0.011
+        if not verb.closed and not held and beside and truth.opening < 0.2:
+            return (0.0, 0.0, LONGEST_STEP), 0.0  # opening here would knock it away
+    return None
+
+
+def _put_down(name: str, truth: Truth, things: Mapping[str, TableObject]) -> tuple[Vector, float]:
+    x, y, z = truth.places[name]
+    foot = z - things[name].half_height
+    occupied = any(hypot(x - a, y - b) < 0.06 for a, b, c in truth.places.values() if c < z - 0.02)
+    if foot > 0.008 and not occupied:
+        return _limited(0.0, 0.0, 0.002 - foot), 0.0
+    return (0.0, 0.0, 0.0), 1.0
 
 
 # ---- one rule a verb ------------------------------------------------------------------------------------------------

@@ -73,8 +73,8 @@ _SURROUNDINGS = f"""
   <worldbody>
     <light name="lamp" pos="0.75 0.55 1.5" dir="-0.36 -0.40 -1" directional="true" diffuse="0.46 0.45 0.43"
            specular="0.25 0.25 0.25"/>
-    <light name="fill" pos="0.3 -1.2 1.4" dir="0 0.65 -0.75" directional="true" castshadow="false" diffuse="0.10 0.11 0.12"
-           specular="0 0 0"/>
+    <light name="fill" pos="0.3 -1.2 1.4" dir="0 0.65 -0.75" directional="true" castshadow="false"
+           diffuse="0.10 0.11 0.12" specular="0 0 0"/>
     <geom name="floor" type="plane" pos="0 0 -0.75" size="5 5 0.1" material="floor"/>
     <geom name="table" type="box" pos="0.22 0 -0.02" size="0.42 0.55 0.02" material="wood"/>
     <geom type="box" pos="-0.14 -0.49 -0.395" size="0.025 0.025 0.355" material="wood"/>

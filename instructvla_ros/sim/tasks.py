@@ -85,6 +85,7 @@ class Verb:
         words: its plainest words, with ``{target}``.
         needs_reference: whether a second object belongs to it.
         closed: whether the fingers are closed on the way.
+        grasps: whether the target gets between the fingers.
         time_limit: after which the attempt has failed [s].
         done: tells from task, start, now and the objects by name whether it is done.
         feasible: tells from task and scene whether there is room for it.
@@ -94,6 +95,7 @@ class Verb:
     words: str
     needs_reference: bool
     closed: bool
+    grasps: bool
     time_limit: float
     done: Callable[[Task, TableState, TableState, Mapping[str, TableObject]], bool]
     feasible: Callable[[Task, Scene], bool]
@@ -227,12 +229,12 @@ def free_spots(
 VERBS: dict[str, Verb] = {
     verb.name: verb
     for verb in (
-        Verb("reach", "reach the {target}", False, False, 5.0, _reached, _always),
-        Verb("touch", "touch the {target}", False, True, 6.0, _touched, _always),
-        Verb("push_left", "push the {target} to the left", False, True, 8.0, _pushed(LEFT), _room_beside(LEFT)),
-        Verb("push_right", "push the {target} to the right", False, True, 8.0, _pushed(RIGHT), _room_beside(RIGHT)),
-        Verb("pick_up", "pick up the {target}", False, False, 8.0, _picked, _always),
-        Verb("put_next_to", "put the {target}", True, False, 12.0, _put, _apart),
+        Verb("reach", "reach the {target}", False, False, False, 5.0, _reached, _always),
+        Verb("touch", "touch the {target}", False, True, False, 6.0, _touched, _always),
+        Verb("push_left", "push the {target} left", False, True, False, 8.0, _pushed(LEFT), _room_beside(LEFT)),
+        Verb("push_right", "push the {target} right", False, True, False, 8.0, _pushed(RIGHT), _room_beside(RIGHT)),
+        Verb("pick_up", "pick up the {target}", False, False, True, 8.0, _picked, _always),
+        Verb("put_next_to", "put the {target}", True, False, True, 12.0, _put, _apart),
     )
 }
 
