@@ -10,6 +10,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 SHORT = {
+    "filter_success.py": ["--episodes", "1", "--verbs", "reach"],
     "image_transport.py": ["--count", "5", "--runs", "1", "--width", "64", "--height", "48"],
     "model_latency.py": ["--count", "1", "--warm-up", "1", "--threads", "1"],
     "safety_step.py": ["--steps", "30", "--warm-up", "5"],
