@@ -104,13 +104,14 @@ def load_weights(
     model.load_state_dict(weights, assign=True)
 
 
-def save_checkpoint(model: nn.Module, sizes: ModelSizes, file: Path) -> None:
+def save_checkpoint(model: nn.Module, sizes: ModelSizes, file: Path, dtype: torch.dtype | None = None) -> None:
     """Write a model's weights in the layout of published checkpoints.
 
     Args:
         model: whose weights.
         sizes: its sizes.
         file: a `.pt` file; its folder is made if need be.
+        dtype: what the weights are converted to; as they are if None.
     """
     parts: dict[str, dict[str, Any]] = {part: {} for part in PARTS}
     for name, parameter in model.named_parameters():
@@ -118,7 +119,7 @@ def save_checkpoint(model: nn.Module, sizes: ModelSizes, file: Path) -> None:
         pieces = parameter.detach().cpu().chunk(len(names)) if len(names) > 1 else (parameter.detach().cpu(),)
         for official, piece in zip(names, pieces, strict=True):
             part, _, key = official.partition(".")
-            parts[part][key] = _official_shape(key, piece).clone()
+            parts[part][key] = _official_shape(key, piece).to(dtype or piece.dtype, copy=True)
     file.parent.mkdir(parents=True, exist_ok=True)
     torch.save({"model": parts}, file)
 

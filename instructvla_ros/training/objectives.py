@@ -159,7 +159,7 @@ def loss_parts(
         _language_pointing(heads, batch, latents.mean(1), image_tokens, asking, losses, figures, watch)
     if len(batch.acted):
         acting = latents[row_of[batch.acted]]  # (A, L, width)
-        features = _look(model, batch, acting)
+        features = look(model, batch, acting)
         if heads is not None:
             _vision_pointing(heads, batch, acting.mean(1), features.flatten(1, 2), losses, figures, watch)
         context = model.expert.context(features, acting, batch.states)
@@ -206,7 +206,8 @@ def flow_loss(model: InstructVLA, context, actions: Tensor, flow_times: int) -> 
     return functional.mse_loss(velocity, target)
 
 
-def _look(model: InstructVLA, batch: Batch, latents: Tensor) -> Tensor:
+def look(model: InstructVLA, batch: Batch, latents: Tensor) -> Tensor:
+    """What the action vision sees in the light of latent actions ``(A, L, width)``: ``(A, V, N, width)``."""
     if batch.views is None:
         raise ValueError("a batch with actions needs the pictures for the action vision")
     return model.expert.look(batch.views[batch.prompts.picture[batch.acted]], latents)  # (A, V, N, width)

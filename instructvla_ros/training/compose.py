@@ -1,0 +1,251 @@
+# Copyright 2026 The instructvla_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""From frames to batches: which frames, what is said about them, pixels, tokens, normalised numbers.
+
+A batch is a pure function of seed and step, so that a training that goes on sees what it would have seen.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from random import Random
+
+import numpy as np
+import torch
+
+from instructvla_ros.model.images import DINO_CROP_RATIO, dino_pixels, language_pixels
+from instructvla_ros.model.instructvla import InstructVLA
+from instructvla_ros.model.prompt import Prompt, Turn, action_request
+from instructvla_ros.training.frames import Frame, Label
+from instructvla_ros.training.language.commands import Command, Intent, Speaker, roughened
+from instructvla_ros.training.language.facts import motion
+from instructvla_ros.training.language.questions import Questioner
+from instructvla_ros.training.language.words import TASKS
+from instructvla_ros.training.objectives import NOWHERE, Batch
+from instructvla_ros.training.packing import pack
+from instructvla_ros.training.settings import StageSettings
+
+_STALE = 0.4  # share of the reasoning that tells of another moment: it is said once, and acted on for a while
+_GAIN, _BIAS = 0.12, 0.06  # of the colours of a picture
+
+
+@dataclass(frozen=True, eq=False)
+class _Said:
+    """A prompt with what belongs to it."""
+
+    prompt: Prompt
+    silent: bool = False
+    target: int | None = None
+    label: Label | None = None
+    task: int = NOWHERE
+
+
+class Composer:
+    """Makes batches for one stage.
+
+    Args:
+        model: whose prompts, sizes and statistics count.
+        frames: to draw from.
+        settings: of the stage.
+        dataset: key of the statistics.
+        seed: of everything that is drawn.
+        acts: whether batches have actions.
+        augment: whether colours of pictures vary.
+    """
+
+    def __init__(
+        self,
+        model: InstructVLA,
+        frames: Sequence[Frame],
+        settings: StageSettings,
+        dataset: str,
+        seed: int,
+        acts: bool = True,
+        augment: bool = True,
+    ) -> None:
+        if not frames:
+            raise ValueError("there are no frames to train on")
+        self._prompts, self._sizes = model.prompts, model.sizes
+        self._frames, self._settings, self._acts, self._augment = frames, settings, acts, augment
+        self._seed = seed
+        self._state_size = model.state_size
+        self._action = model.statistics.action(dataset, model.action_size)
+        self._state = model.statistics.proprio(dataset, model.state_size) if model.uses_state else None
+        self._frames_of_model = model.prepare_frames
+
+    def batch(self, step: int, rank: int = 0) -> Batch:
+        """The batch of a step, for one of several processes."""
+        random = Random(hash((self._seed, step, rank)))
+        chosen = [self._frames[random.randrange(len(self._frames))] for _ in range(self._settings.pictures)]
+        return self.compose(chosen, random)
+
+    def compose(self, frames: Sequence[Frame], random: Random) -> Batch:
+        """A batch of these frames."""
+        said = [self._say(frame, random) for frame in frames]
+        flat = [one for row in said for one in row]
+        owners = [frame for frame, row in zip(frames, said, strict=True) for _ in row]
+        prompts = [[one.prompt for one in row] for row in said]
+        packed = pack(prompts, self._sizes.num_image_tokens, [one.silent for one in flat])
+        images = [self._images(frame, random) for frame in frames]
+        acted = [index for index, one in enumerate(flat) if one.label is not None]
+        tower, film = self._sizes.image_tower, self._sizes.action_expert.vision
+        return Batch(
+            pixels=torch.cat([language_pixels(views, tower.image_size) for views in images]),
+            views=torch.stack([dino_pixels(views, film.image_size) for views in images]) if acted else None,
+            prompts=packed,
+            acted=torch.tensor(acted, dtype=torch.long),
+            states=self._states([owners[index] for index in acted]),
+            actions=self._actions([flat[index].label for index in acted]),
+            language_cell=torch.tensor(
+                [self._language_cell(frame, one.target) for frame, one in zip(owners, flat, strict=True)]
+            ),
+            vision_cell=torch.tensor(
+                [self._vision_cell(owners[i], flat[i].target, images[0][0]) for i in acted], dtype=torch.long
+            ),
+            task=torch.tensor([flat[index].task for index in acted], dtype=torch.long),
+            place=torch.tensor([_place(owners[i], flat[i].target) for i in acted], dtype=torch.float32).reshape(-1, 3),
+        )
+
+    def metres(self, actions: torch.Tensor) -> torch.Tensor:
+        """Translations ``(..., H, 3)`` in the dataset's units of normalised actions ``(..., H, 7)``."""
+        low, high = torch.tensor(self._action.low[:3]), torch.tensor(self._action.high[:3])
+        return 0.5 * (actions[..., :3].cpu().double() + 1.0) * (high - low) + low
+
+    def _say(self, frame: Frame, random: Random) -> list[_Said]:
+        settings = self._settings
+        commands, questions = settings.commands, settings.questions
+        if not frame.labels or random.random() < settings.question_pictures:
+            commands, questions = 0, settings.commands + settings.questions
+        said = [self._command(frame, label, random) for label in _choose_labels(frame.labels, commands, random)]
+        for _ in range(questions):
+            exchange = self._exchange(frame, random)
+            if exchange is not None:
+                said.append(exchange)
+        return said or [self._command(frame, frame.labels[0], random)]
+
+    def _command(self, frame: Frame, label: Label, random: Random) -> _Said:
+        settings = self._settings
+        if frame.facts is None or label.intent is None:
+            reasoning = (label.reasoning or f"{motion(label.chunk, frame.opening)}.") if self._reasons(random) else None
+            return _Said(self._action_prompt(label.instruction.lower(), reasoning), label=self._acting(label))
+        speaker = Speaker(random)
+        if random.random() < settings.absent:
+            command = speaker.absent(frame.facts, label.intent.task)
+            label = Label(_rest(label.chunk, frame.opening))
+        else:
+            command = speaker.any(frame.facts, label.intent, settings.situated, settings.plain)
+        words, silent = self._reasoning(frame, command, label, random)
+        text = roughened(command.text, random) if random.random() < settings.rough else command.text
+        return _Said(
+            prompt=self._action_prompt(text, words),
+            silent=silent,
+            target=command.intent.target,
+            label=self._acting(label),
+            task=TASKS.index(command.intent.task) if command.intent.target is not None else NOWHERE,
+        )
+
+    def _reasons(self, random: Random) -> bool:
+        return random.random() < self._settings.reasoning
+
+    def _reasoning(self, frame: Frame, command: Command, label: Label, random: Random) -> tuple[str | None, bool]:
+        """Words before the latent actions, and whether they are only read, not learned to say."""
+        if not self._reasons(random):
+            return None, False
+        assert frame.facts is not None
+        stale = self._acts and command.intent.target is not None and random.random() < _STALE
+        of = random.choice(frame.labels) if stale else label
+        return command.reasoning(frame.facts, motion(of.chunk, frame.opening)), stale
+
+    def _exchange(self, frame: Frame, random: Random) -> _Said | None:
+        if frame.exchanges:
+            question, answer = random.choice(frame.exchanges)
+            target = None
+        elif frame.facts is not None:
+            exchange = Questioner(random).any(frame.facts)
+            question, answer, target = exchange.question, exchange.answer, exchange.target
+        else:
+            return None
+        return _Said(self._prompts.conversation([Turn(question, answer)]), target=target)
+
+    def _action_prompt(self, instruction: str, reasoning: str | None) -> Prompt:
+        turn = Turn(action_request(instruction, reasoning is not None), reasoning, queries=True)
+        return self._prompts.conversation([turn])
+
+    def _acting(self, label: Label) -> Label | None:
+        return label if self._acts else None
+
+    def _images(self, frame: Frame, random: Random) -> list[np.ndarray]:
+        images = frame.images()
+        if self._augment:
+            gain = np.array([1.0 + random.uniform(-_GAIN, _GAIN) for _ in range(3)], dtype=np.float32)
+            bias = 255.0 * np.float32(random.uniform(-_BIAS, _BIAS))
+            images = [np.clip(image * gain + bias, 0.0, 255.0).astype(np.uint8) for image in images]
+        return self._frames_of_model(images)
+
+    def _states(self, frames: Sequence[Frame]) -> torch.Tensor | None:
+        if self._state is None:
+            return None
+        values = [self._state.normalize(frame.state.astype(np.float64)) for frame in frames]
+        states = torch.tensor(np.array(values), dtype=torch.float32).reshape(len(values), self._state_size)
+        return states.to(torch.bfloat16).to(torch.float32)
+
+    def _actions(self, labels: Sequence[Label | None]) -> torch.Tensor:
+        action = self._action
+        chunks = np.array([label.chunk for label in labels if label is not None], dtype=np.float64)
+        if not len(chunks):
+            expert = self._sizes.action_expert
+            return torch.zeros(0, expert.chunk_length, expert.action_size)
+        return torch.tensor(np.where(action.mask, action.normalize(chunks), chunks), dtype=torch.float32)
+
+    def _language_cell(self, frame: Frame, target: int | None) -> int:
+        if target is None or frame.spots is None or self._sizes.num_views > 1:
+            return NOWHERE
+        side = self._sizes.image_tower.grid // self._sizes.shuffle_block
+        return _cell(*frame.spots[target], side)
+
+    def _vision_cell(self, frame: Frame, target: int | None, image: np.ndarray) -> int:
+        if target is None or frame.spots is None or self._sizes.num_views > 1:
+            return NOWHERE
+        film = self._sizes.action_expert.vision
+        height, width = image.shape[:2]
+        short = math.floor(film.image_size / DINO_CROP_RATIO)
+        tall = int(short * height / width) if width <= height else short
+        wide = short if width <= height else int(short * width / height)
+        u, v = frame.spots[target]
+        across = (u * wide - round((wide - film.image_size) / 2.0)) / film.image_size
+        down = (v * tall - round((tall - film.image_size) / 2.0)) / film.image_size
+        return _cell(across, down, film.grid)
+
+
+def _cell(across: float, down: float, side: int) -> int:
+    if not (0.0 <= across < 1.0 and 0.0 <= down < 1.0):
+        return NOWHERE
+    return int(down * side) * side + int(across * side)
+
+
+def _choose_labels(labels: Sequence[Label], count: int, random: Random) -> list[Label]:
+    """The demonstrated one, then others: with the demonstrated thing alone a model learns where the hand goes."""
+    if not count:
+        return []
+    others = list(labels[1:])
+    random.shuffle(others)
+    chosen = [labels[0], *others][:count]
+    return chosen + [random.choice(labels) for _ in range(count - len(chosen))]
+
+
+def _rest(chunk: np.ndarray, opening: float | None) -> np.ndarray:
+    rest = np.zeros_like(chunk)
+    rest[:, -1] = 1.0 if opening is None or opening > 0.8 else 0.0
+    return rest
+
+
+def _place(frame: Frame, target: int | None) -> list[float]:
+    if target is None or frame.facts is None:
+        return [0.0, 0.0, 0.0]
+    away = np.array(frame.facts.things[target].position) - frame.state[:3]
+    return [float(value) for value in away]
+
+
+def intents_of(frame: Frame) -> list[Intent]:
+    """The intents of a frame's labels."""
+    return [label.intent for label in frame.labels if label.intent is not None]
