@@ -112,8 +112,8 @@ class FilteredExecution:
         self._follower = TrajectoryFollower(ARM_JOINTS, table_top.joint_positions())
         self._sequence = 0
         self.interventions = Counter()
+        self._tick(())  # the filter takes its first command from where the arm is
         self.path = [table_top.gripper_pose()[:3, 3]]
-        self._tick(())
 
     def run(self, actions: np.ndarray, steps: int) -> None:
         """See :class:`Execution`. What was commanded so far is what the chunk goes on from."""
