@@ -88,7 +88,7 @@ class Presser:
 
     def _judge(self, pressed: float, speed: float) -> Press:
         """The status that tells of the stop follows the first braking command in the same tick."""
-        told = next(when for when, status in self._arm.statuses if when >= pressed and status.state in STOPPED)
+        told = next(when for when, status in list(self._arm.statuses) if when >= pressed and status.state in STOPPED)
         commands = list(self._arm.commands)
         first = min(range(len(commands)), key=lambda index: abs(commands[index].arrival - told))
         end = commands[first].trajectory.positions[-1]

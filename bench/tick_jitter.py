@@ -49,7 +49,8 @@ def measure(seconds: float, rate: float, busy: bool, domain: int, **parameters: 
                 count = diagnostics.count
                 graph.wait_until(
                     lambda end=end, count=count: time.monotonic() > end and diagnostics.count > count,
-                    "diagnostics", timeout=window + 60.0,
+                    "diagnostics",
+                    timeout=window + 60.0,
                 )
                 windows.append(diagnostics.figures())
             return windows, windows[-1].misses - misses

@@ -25,13 +25,24 @@ class AwaitedInVain(AssertionError):
 
 
 class Graph:
-    """One node of our own, spun in a thread, and the processes it looks at."""
+    """One node of our own, spun in a thread, and the processes it looks at.
 
-    def __init__(self, domain: int) -> None:
-        self.domain = domain
+    Args:
+        domain: ROS domain of all of them.
+        discovery_range: how far they are seen, as ``ROS_AUTOMATIC_DISCOVERY_RANGE`` spells it.
+    """
+
+    def __init__(self, domain: int, discovery_range: str = "LOCALHOST") -> None:
+        self.environment = {"ROS_DOMAIN_ID": str(domain), "ROS_AUTOMATIC_DISCOVERY_RANGE": discovery_range}
         self.context = rclpy.Context()
+        before = os.environ.get("ROS_AUTOMATIC_DISCOVERY_RANGE")
+        os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = discovery_range
         rclpy.init(context=self.context, domain_id=domain)
         self.node = rclpy.create_node("test_probe", context=self.context)
+        if before is None:
+            del os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"]
+        else:
+            os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = before
         self._changed = threading.Condition()
         self._executor = SingleThreadedExecutor(context=self.context)
         self._executor.add_node(self.node)
@@ -55,9 +66,7 @@ class Graph:
 
         self.node.create_subscription(message_type, topic, on_message, qos)
 
-    def wait_until(
-        self, condition: Callable[[], bool], what: str, timeout: float = WAIT, poll: float = 0.2
-    ) -> None:
+    def wait_until(self, condition: Callable[[], bool], what: str, timeout: float = WAIT, poll: float = 0.2) -> None:
         """Wait until a condition holds, or fail naming what was awaited; looked at on each message and every poll."""
         deadline = time.monotonic() + timeout
         with self._changed:
@@ -89,7 +98,7 @@ class Graph:
 
     def run(self, name: str, command: Sequence[str]) -> Process:
         """Start a command in this graph's domain."""
-        process = Process(name, command, self.domain)
+        process = Process(name, command, self.environment)
         self.processes.append(process)
         return process
 
@@ -106,13 +115,17 @@ class Graph:
 class Process:
     """A command running in a process of its own, its output kept."""
 
-    def __init__(self, name: str, command: Sequence[str], domain: int) -> None:
+    def __init__(self, name: str, command: Sequence[str], environment: dict[str, str]) -> None:
         self.name = name
-        environment = {**os.environ, "ROS_DOMAIN_ID": str(domain), "ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST"}
         self.may_end = False
         self._lines: list[str] = []
         self.process = subprocess.Popen(
-            command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+            command,
+            cwd=ROOT,
+            env={**os.environ, **environment},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
         )
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()

@@ -24,6 +24,7 @@ from sensor_msgs.msg import JointState as JointStateMessage
 from std_msgs.msg import String
 from trajectory_msgs.msg import JointTrajectory as JointTrajectoryMessage
 
+from bench.support.command_watch import jump
 from instructvla_ros.msg import ActionChunk as ActionChunkMessage
 from instructvla_ros.msg import SafetyStatus
 from instructvla_ros.nodes import messages, qos
@@ -127,6 +128,7 @@ class StandInArm:
     """A perfect driver: executes every trajectory as it comes, publishes joint states, and keeps both for judgement.
 
     Attributes:
+        graph: whose executor runs it.
         commands: the newest trajectories.
         motion: the newest samples of what is executed, one for each joint state.
         statuses: the newest safety statuses, each with its monotonic time of coming [s].
@@ -155,15 +157,13 @@ class StandInArm:
         self.stamp_offset = 0.0
         self.frozen_at: np.ndarray | None = None
         self._follower = TrajectoryFollower(ARM_JOINTS, HOME)
-        self._graph, self._on_command = graph, on_command
+        self.graph, self._on_command = graph, on_command
         node = graph.node
         self._joint_states = node.create_publisher(JointStateMessage, "joint_states", qos.SENSOR)
         self._description = node.create_publisher(String, "robot_description", qos.LATCHED)
         self._description.publish(String(data=urdf()))
-        graph.listen(JointTrajectoryMessage, "joint_trajectory", qos.COMMAND, self._on_trajectory)
-        graph.listen(
-            SafetyStatus, "safety_status", _EVERYTHING, lambda m: self.statuses.append((time.monotonic(), m))
-        )
+        graph.listen(JointTrajectoryMessage, "joint_trajectory", _EVERYTHING, self._on_trajectory)
+        graph.listen(SafetyStatus, "safety_status", _EVERYTHING, lambda m: self.statuses.append((time.monotonic(), m)))
         node.create_timer(1.0 / rate, self._publish)
 
     def _on_trajectory(self, message: JointTrajectoryMessage) -> None:
@@ -181,7 +181,7 @@ class StandInArm:
             return
         told = positions if self.frozen_at is None else self.frozen_at
         message = JointStateMessage(name=[*ARM_JOINTS, GRIPPER_JOINT], position=[*told.tolist(), 0.02])
-        message.header.stamp = messages.time_message(messages.ros_now(self._graph.node) + self.stamp_offset)
+        message.header.stamp = messages.time_message(messages.ros_now(self.graph.node) + self.stamp_offset)
         self._joint_states.publish(message)
 
     @property
@@ -205,24 +205,26 @@ class StandInArm:
 
     def await_state(self, *states: int) -> None:
         """Wait until the filter is in one of these states."""
-        self._graph.wait_until(lambda: self.state in states, f"a state of {states}, not {self.state}: {self.reason}")
+        self.graph.wait_until(lambda: self.state in states, f"a state of {states}, not {self.state}: {self.reason}")
 
     def await_motion(self, speed: float = 0.05) -> None:
         """Wait until a joint moves at this speed [rad/s] at least."""
-        self._graph.wait_until(lambda: self.speed() > speed, f"a joint to move at {speed} rad/s; {self.reason}")
+        self.graph.wait_until(lambda: self.speed() > speed, f"a joint to move at {speed} rad/s; {self.reason}")
 
     def await_rest(self) -> float:
         """Wait until the arm stands still with nothing left to execute; when it came to rest [s]."""
-        self._graph.wait_until(lambda: bool(self.commands) and time.monotonic() > self.commands[-1].rest + 0.05
-                               or self.speed() < STANDING_STILL and self._at_end(), "the arm to rest")
+        self.graph.wait_until(
+            lambda: bool(self.commands) and self.sample().time > self.commands[-1].rest or self._commanded_to_rest(),
+            "the arm to rest",
+        )
         return self.rest_since()
 
-    def _at_end(self) -> bool:
+    def _commanded_to_rest(self) -> bool:
         return bool(self.commands) and not self.commands[-1].trajectory.velocities.any()
 
     def rest_since(self) -> float:
         """Monotonic time of the last instant at which a joint was in motion [s]."""
-        for command in reversed(self.commands):
+        for command in reversed(list(self.commands)):
             moving = np.abs(command.trajectory.velocities).max(axis=1) > STANDING_STILL  # (points,)
             if moving.any():
                 after = min(int(np.flatnonzero(moving)[-1]) + 1, len(moving) - 1)
@@ -230,18 +232,10 @@ class StandInArm:
         return 0.0
 
     def largest_jump(self, since: float = 0.0) -> float:
-        """How far a command ever began from where the arm was then, beyond what its speed explains in 50 ms [rad].
-
-        A driver on a busy machine hears commands late; what it covers meanwhile is no jump of the command.
-        """
-        worst = 0.0
-        commands = [command for command in self.commands if command.arrival >= since]
-        for before, after in zip(commands, commands[1:], strict=False):
-            positions, velocities = before.trajectory.sample(after.arrival - before.arrival)
-            first, speed = after.trajectory.positions[0], after.trajectory.velocities[0]
-            slack = 0.05 * np.maximum(np.abs(velocities), np.abs(speed))
-            worst = max(worst, float((np.abs(first - positions) - slack).max()))
-        return worst
+        """How far a command ever began off the one before it [rad], see :func:`~.command_watch.jump`."""
+        commands = [command for command in list(self.commands) if command.arrival >= since]
+        pairs = zip(commands, commands[1:], strict=False)
+        return max((jump(a.trajectory, b.trajectory, b.arrival - a.arrival) for a, b in pairs), default=0.0)
 
 
 class _PolicyNode(RunnableNode):

@@ -26,7 +26,7 @@ LIMITS = SafetyLimits.load("sim")
 DRIVER_TICK = 0.01  # [s]
 SCHEDULING = 0.15  # [s]
 CHUNK = STEPS * STEP_PERIOD  # [s]
-NO_JUMP = 1e-3  # [rad]; what the jerk limit and rounding of messages leave
+NO_JUMP = 5e-3  # [rad]; on a busy machine a command may be lost, and the next begins a period's change of speed off
 EVERYTHING = QoSProfile(depth=100, reliability=ReliabilityPolicy.RELIABLE)
 
 
@@ -50,15 +50,15 @@ def arm(graph: Graph) -> StandInArm:
 
 
 def never_a_fault(arm: StandInArm) -> bool:
-    return all(status.state != SafetyStatus.STATE_FAULT for _, status in arm.statuses)
+    return all(status.state != SafetyStatus.STATE_FAULT for _, status in list(arm.statuses))
 
 
 def time_to_rest(arm: StandInArm, since: float) -> float:
     """How long the arm was in motion after an instant [s], from the samples of a driver at 100 Hz."""
     arm.await_rest()
     count = len(arm.motion)
-    arm._graph.wait_until(lambda: len(arm.motion) > count + 10, "the driver to go on for a while")
-    moving = [s.time for s in arm.motion if np.abs(s.velocities).max() > 1e-3]
+    arm.graph.wait_until(lambda: len(arm.motion) > count + 10, "the driver to go on for a while")
+    moving = [s.time for s in list(arm.motion) if np.abs(s.velocities).max() > 1e-3]
     assert moving and moving[-1] > since, "it must have been in motion"
     assert arm.speed() < 1e-4
     return moving[-1] - since
@@ -151,7 +151,7 @@ def test_joint_states_that_stay_the_same_while_the_command_moves_are_a_fault(gra
     arm.frozen_at = arm.sample().positions
     arm.await_state(SafetyStatus.STATE_FAULT)
     assert "from where it was commanded" in arm.reason
-    since = next(when for when, status in arm.statuses if status.state == SafetyStatus.STATE_FAULT)
+    since = next(when for when, status in list(arm.statuses) if status.state == SafetyStatus.STATE_FAULT)
     graph.wait_until(lambda: arm.speed() < 1e-4, "the arm to rest")
     moved = np.abs(arm.sample().positions - arm.frozen_at).max()
     assert moved < LIMITS.tracking_tolerance + 1.5 * LIMITS.horizon, "it stops close beyond the tolerance"
@@ -176,13 +176,15 @@ def test_a_frozen_arm_is_noticed_and_the_command_rests(graph) -> None:
     arm.freeze()
     graph.wait_until(lambda: statuses and "joint state" in statuses[-1].reason, "the filter to miss the joint states")
     graph.wait_until(lambda: not np.any(commands[-1][1].points[0].velocities), "the command to rest")
-    moving = [when for when, message in commands if np.any(message.points[0].velocities)]
+    moving = [when for when, message in list(commands) if np.any(message.points[0].velocities)]
     print(f"arm frozen: command at rest after {moving[-1] - since:.3f} s")
     assert moving[-1] - since <= LIMITS.joint_state_age + LIMITS.horizon + 2 * DRIVER_TICK + SCHEDULING
 
     count = len(joint_states)
     arm.thaw()
     graph.wait_until(lambda: len(joint_states) > count + 50, "the arm to go on")
-    true = np.array([messages.joint_state_from_message(m, 0.0).positions[: len(ARM_JOINTS)] for m in joint_states])
+    true = np.array(
+        [messages.joint_state_from_message(m, 0.0).positions[: len(ARM_JOINTS)] for m in list(joint_states)]
+    )
     assert np.abs(np.diff(true[count:], axis=0)).max() < 0.1, "a thawed arm must not jump"
     graph.wait_until(command_moves, "motion after it")

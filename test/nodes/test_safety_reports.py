@@ -34,9 +34,7 @@ def arm(graph: Graph) -> StandInArm:
 
 def set_parameter(graph: Graph, name: str, value: object) -> object:
     wanted: ParameterMessage = Parameter(name, value=value).to_parameter_msg()
-    answer = graph.call(
-        SetParameters, "safety_filter_node/set_parameters", SetParameters.Request(parameters=[wanted])
-    )
+    answer = graph.call(SetParameters, "safety_filter_node/set_parameters", SetParameters.Request(parameters=[wanted]))
     return answer.results[0]
 
 
@@ -61,7 +59,7 @@ def test_a_change_of_state_is_told_at_once(graph: Graph, arm: StandInArm) -> Non
         arm.await_state(SafetyStatus.STATE_STOPPED)
         assert graph.call(Trigger, "safety_filter_node/reset", Trigger.Request()).success
         arm.await_state(SafetyStatus.STATE_HOLDING)
-    told = [status for _, status in arm.statuses]
+    told = [status for _, status in list(arm.statuses)]
     for before, after in zip(told, told[1:], strict=False):
         if after.state != before.state:
             intervals.append(messages.seconds(after.header.stamp) - messages.seconds(before.header.stamp))
@@ -73,7 +71,7 @@ def test_every_change_is_reported_with_asked_allowed_and_how_long(graph: Graph, 
     policy = StandInPolicy(graph.node, speed=1.0)  # four times what the limits allow
 
     def told() -> list:
-        return [entry for _, status in arm.statuses for entry in status.interventions]
+        return [entry for _, status in list(arm.statuses) for entry in status.interventions]
 
     graph.wait_until(lambda: any(entry.duration > 0.5 for entry in told()), "a limit that acts for half a second")
     entry = next(entry for entry in told() if entry.duration > 0.5)
@@ -82,7 +80,7 @@ def test_every_change_is_reported_with_asked_allowed_and_how_long(graph: Graph, 
 
     def counters() -> dict[str, str]:
         values = {}
-        for message in diagnostics:
+        for message in list(diagnostics):
             for status in message.status:
                 if status.name.endswith("safety_filter_node"):
                     values = {pair.key: pair.value for pair in status.values}
