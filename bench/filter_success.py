@@ -8,7 +8,7 @@
 Success: the expert acts at 5 Hz from the truth, in the same scenes, once directly and once through the filter at 100 Hz
 as chunks of 8 actions. Path: the actions of the direct run are sent through the filter again, in the same scene; every
 point of the filtered gripper path is held against the nearest one of the direct path (departure), and the shift in time
-at which both lie closest is the lag. Limits: share of the filter's ticks in which each limit changed something in the
+at which both lie closest is the lag. Time: until success, without and with the filter. Limits: share of the filter's ticks in which each limit changed something in the
 closed-loop runs. Exit code 1 if the filter costs more than 2 points over all verbs.
 """
 
@@ -46,6 +46,7 @@ class Tally:
     Attributes:
         direct: success of each episode without the filter.
         filtered: success of each with it.
+        times: until each success, without and with the filter [s].
         departures: ``(points,)`` of each episode, from the filtered path to the direct one [m].
         lags: of each episode [s].
         limits: ticks in which each limit acted.
@@ -55,6 +56,7 @@ class Tally:
 
     direct: list[bool] = field(default_factory=list)
     filtered: list[bool] = field(default_factory=list)
+    times: tuple[list[float], list[float]] = field(default_factory=lambda: ([], []))
     departures: list[np.ndarray] = field(default_factory=list)
     lags: list[float] = field(default_factory=list)
     limits: Counter[str] = field(default_factory=Counter)
@@ -78,11 +80,15 @@ def measure(verb: str, split: Split, episodes: int, limits: SafetyLimits) -> Tal
         seed = split.seed(index)
         actions = run_expert(bare, seed, verb)
         tally.direct.append(bare.progress.ever)
+        if bare.progress.ever:
+            tally.times[0].append(bare.state().time)
         replay(guarded, seed, verb, actions)
         tally.departures.append(departures(np.array(filtered.path), np.array(direct.path)))
         tally.lags.append(lag(np.array(filtered.path), np.array(direct.path)))
         run_expert(guarded, seed, verb)
         tally.filtered.append(guarded.progress.ever)
+        if guarded.progress.ever:
+            tally.times[1].append(guarded.state().time)
         tally.limits.update(filtered.interventions)
         tally.ticks += len(filtered.path) - 1
         if tally.direct[-1] and not tally.filtered[-1]:
@@ -133,6 +139,11 @@ def lag(path: np.ndarray, reference: np.ndarray) -> float:
     return TICK * int(np.argmin(parted))
 
 
+def _mean(times: tuple[list[float], list[float]]) -> str:
+    without, with_filter = (f"{np.mean(part):.2f}" if part else "none" for part in times)
+    return f"{without:>5s} {with_filter:>7s}"
+
+
 def main() -> int:
     """Prints one line a verb, then the limits that acted."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -142,7 +153,7 @@ def main() -> int:
     parser.add_argument("--limits", default="sim", help="name or path of the limits file")
     arguments = parser.parse_args()
     print(f"{hardware()}; {arguments.episodes} episodes a verb, split {arguments.split}, limits {arguments.limits}")
-    print("verb          expert  filtered   departure mean    p50    p99    max [mm]   lag p50    p99 [ms]")
+    print("verb          expert  filtered   time mean [s]   departure mean    p50    p99    max [mm]   lag p50    p99 [ms]")
     limits = SafetyLimits.load(arguments.limits)
     tallies: dict[str, Tally] = {}
     for verb in arguments.verbs:
@@ -151,7 +162,7 @@ def main() -> int:
         p50, p99 = np.percentile(way, [50, 99])
         lag50, lag99 = 1e3 * np.percentile(tally.lags, [50, 99])
         print(
-            f"{verb:12s} {np.mean(tally.direct):6.1%} {np.mean(tally.filtered):8.1%}   "
+            f"{verb:12s} {np.mean(tally.direct):6.1%} {np.mean(tally.filtered):8.1%}   {_mean(tally.times)}   "
             f"{way.mean():14.2f} {p50:6.2f} {p99:6.2f} {way.max():6.2f}   {lag50:12.0f} {lag99:6.0f}",
             flush=True,
         )
