@@ -14,6 +14,7 @@ fault, or its memory grew after the warm-up by more than `--growth`.
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import time
 from collections import Counter
@@ -83,7 +84,7 @@ def main() -> int:
     parser.add_argument("--load", action="store_true", help="keep every core busy with processes that only count")
     parser.add_argument("--chunk-rate", type=float, default=100.0, help="[Hz]")
     parser.add_argument("--growth", type=float, default=2.0, help="of memory that is accepted [MB]")
-    parser.add_argument("--domain", type=int, default=70)
+    parser.add_argument("--domain", type=int, default=1 + os.getpid() % 100)
     arguments = parser.parse_args()
     before = hardware()
     graph = Graph(arguments.domain)

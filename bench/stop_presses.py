@@ -14,6 +14,7 @@ the publish call to the callback of the command, so both ends of the way between
 from __future__ import annotations
 
 import argparse
+import os
 import random
 import sys
 import time
@@ -111,7 +112,7 @@ def main() -> int:
     parser.add_argument("--warm-up", type=int, default=5, help="presses that are not counted")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--speed", type=float, default=0.2, help="of the gripper along its circle [m/s]")
-    parser.add_argument("--domain", type=int, default=68)
+    parser.add_argument("--domain", type=int, default=1 + os.getpid() % 100)
     arguments = parser.parse_args()
     moments = random.Random(arguments.seed)
     graph = Graph(arguments.domain)

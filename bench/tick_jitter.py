@@ -12,6 +12,7 @@ The filter is a process of its own and follows chunks that come at 10 Hz, with j
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import time
 from pathlib import Path
@@ -63,7 +64,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seconds", type=float, default=30.0, help="of each case, after 11 s to warm up")
     parser.add_argument("--rate", type=float, default=100.0, help="of the filter [Hz]")
-    parser.add_argument("--domain", type=int, default=69)
+    parser.add_argument("--domain", type=int, default=1 + os.getpid() % 100)
     arguments, rest = parser.parse_known_args()
     parameters = dict(text.split(":=", 1) for text in rest)
     print(f"{hardware()}; {arguments.seconds:g} s at {arguments.rate:g} Hz, in windows of 1000 ticks {' '.join(rest)}")

@@ -14,6 +14,9 @@ SHORT = {
     "image_transport.py": ["--count", "5", "--runs", "1", "--width", "64", "--height", "48"],
     "model_latency.py": ["--count", "1", "--warm-up", "1", "--threads", "1"],
     "safety_step.py": ["--steps", "30", "--warm-up", "5"],
+    "soak.py": ["--minutes", "0.1", "--warm-up", "2"],
+    "stop_presses.py": ["--presses", "3", "--warm-up", "1"],
+    "tick_jitter.py": ["--seconds", "1", "--rate", "500"],
     "sim_render.py": ["--count", "1", "--warm-up", "1"],
 }
 
@@ -28,7 +31,7 @@ def run(script: str, *arguments: str) -> str:
 @pytest.mark.parametrize("script", sorted(path.name for path in (ROOT / "bench").glob("*.py")))
 def test_a_bench_command_runs_and_names_hardware_and_percentiles(script: str, tmp_path: Path) -> None:
     arguments = list(SHORT[script])
-    if script == "image_transport.py":
+    if script in ("image_transport.py", "soak.py", "stop_presses.py", "tick_jitter.py"):
         pytest.importorskip("rclpy", reason="rclpy is not importable: source a ROS distribution or run by make test")
     if script == "model_latency.py":
         from instructvla_ros.model.untrained import write_untrained

@@ -6,6 +6,7 @@ Every process is real. Times to rest are judged on what a perfect driver execute
 ``SCHEDULING`` granted to a busy machine for signals and messages under way.
 """
 
+import subprocess
 import sys
 import time
 
@@ -15,7 +16,7 @@ from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import JointState
 from trajectory_msgs.msg import JointTrajectory
 
-from bench.support.live_graph import Graph, Process
+from bench.support.live_graph import ROOT, Graph, Process
 from bench.support.stand_ins import STEP_PERIOD, STEPS, StandInArm
 from instructvla_ros.msg import SafetyStatus
 from instructvla_ros.nodes import messages, qos
@@ -188,3 +189,11 @@ def test_a_frozen_arm_is_noticed_and_the_command_rests(graph) -> None:
     )
     assert np.abs(np.diff(true[count:], axis=0)).max() < 0.1, "a thawed arm must not jump"
     graph.wait_until(command_moves, "motion after it")
+
+
+def test_no_stop_pressed_at_a_random_moment_is_missed() -> None:
+    """The measurement in small; bench/stop_presses.py does a thousand."""
+    command = [sys.executable, "bench/stop_presses.py", "--presses", "20", "--seed", "1"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=240, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "missed 0 of 20" in done.stdout, done.stdout

@@ -96,7 +96,7 @@ def test_while_it_runs_the_limits_can_only_be_made_stricter(graph: Graph, arm: S
     for name, value in (("limits", "widowx"), ("rate", 50.0), ("robot", "widowx")):
         refused = set_parameter(graph, name, value)
         assert not refused.successful and "read-only" in refused.reason
-    for value in (1.01, 2.0, -0.1, math.nan, math.inf):
+    for value in (1.0 + 1e-12, 1.01, 2.0, -0.1, math.nan, math.inf):
         refused = set_parameter(graph, "speed_scale", value)
         assert not refused.successful and refused.reason, value
     assert not set_parameter(graph, "speed_scale", "fast").successful

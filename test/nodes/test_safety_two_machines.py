@@ -63,7 +63,7 @@ def machines() -> Iterator[Machines]:
 def play(machines: Machines, scenario: str, domain: int) -> None:
     """Do one scenario of robot_machine.py."""
     script = [sys.executable, str(ROOT / "test" / "nodes" / "robot_machine.py")]
-    command = [*script, scenario, machines.policy, machines.ends[1], str(101 + domain % 100)]
+    command = [*script, scenario, machines.policy, machines.ends[1], str(domain)]
     done = subprocess.run(
         ["ip", "netns", "exec", machines.robot, *command],
         cwd=ROOT,
