@@ -17,7 +17,7 @@ from instructvla_ros.model.images import DINO_CROP_RATIO, dino_pixels, language_
 from instructvla_ros.model.instructvla import InstructVLA
 from instructvla_ros.model.prompt import Prompt, Turn, action_request
 from instructvla_ros.training.frames import Frame, Label
-from instructvla_ros.training.language.commands import Command, Intent, Speaker, roughened
+from instructvla_ros.training.language.commands import Command, Speaker, roughened
 from instructvla_ros.training.language.facts import motion
 from instructvla_ros.training.language.questions import Questioner
 from instructvla_ros.training.language.words import TASKS
@@ -124,16 +124,16 @@ class Composer:
         return said or [self._command(frame, frame.labels[0], random)]
 
     def _command(self, frame: Frame, label: Label, random: Random) -> _Said:
-        settings = self._settings
-        if frame.facts is None or label.intent is None:
+        settings, intent = self._settings, label.intent
+        if frame.facts is None or intent is None:
             reasoning = (label.reasoning or f"{motion(label.chunk, frame.opening)}.") if self._reasons(random) else None
             return _Said(self._action_prompt(label.instruction.lower(), reasoning), label=self._acting(label))
         speaker = Speaker(random)
         if random.random() < settings.absent:
-            command = speaker.absent(frame.facts, label.intent.task)
+            command = speaker.absent(frame.facts, intent.task)
             label = Label(_rest(label.chunk, frame.opening))
         else:
-            command = speaker.any(frame.facts, label.intent, settings.situated, settings.plain)
+            command = speaker.any(frame.facts, intent, settings.situated, settings.plain)
         words, silent = self._reasoning(frame, command, label, random)
         text = roughened(command.text, random) if random.random() < settings.rough else command.text
         return _Said(
@@ -201,7 +201,8 @@ class Composer:
         if target is None or frame.spots is None or self._sizes.num_views > 1:
             return NOWHERE
         side = self._sizes.image_tower.grid // self._sizes.shuffle_block
-        return _cell(*frame.spots[target], side)
+        across, down = frame.spots[target]
+        return _cell(float(across), float(down), side)
 
     def _vision_cell(self, frame: Frame, target: int | None, image: np.ndarray) -> int:
         if target is None or frame.spots is None or self._sizes.num_views > 1:
@@ -244,8 +245,3 @@ def _place(frame: Frame, target: int | None) -> list[float]:
         return [0.0, 0.0, 0.0]
     away = np.array(frame.facts.things[target].position) - frame.state[:3]
     return [float(value) for value in away]
-
-
-def intents_of(frame: Frame) -> list[Intent]:
-    """The intents of a frame's labels."""
-    return [label.intent for label in frame.labels if label.intent is not None]

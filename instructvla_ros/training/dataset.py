@@ -89,8 +89,9 @@ class DatasetWriter:
         frames = demonstration.frames
         if not frames or not all(frame.labels for frame in frames):
             raise DatasetError(f"the episode {demonstration.task!r} has a frame without an action, or no frame at all")
+        is_new = demonstration.task not in self._tasks
         task = self._tasks.setdefault(demonstration.task, len(self._tasks))
-        if task == len(self._tasks) - 1:
+        if is_new:
             self._append("tasks.jsonl", {"task_index": task, "task": demonstration.task})
         states = np.stack([frame.state for frame in frames]).astype(np.float32)
         actions = np.stack([frame.labels[0].chunk[0] for frame in frames]).astype(np.float32)

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from instructvla_ros.model.action_expert import TRUE_MASK
+from instructvla_ros.model.action_expert import TRUE_MASK, Context
 from instructvla_ros.model.instructvla import InstructVLA
 from instructvla_ros.model.losses import NOISE_LEFT
 from instructvla_ros.training.packing import Packed
@@ -55,7 +55,7 @@ class Batch:
 
     def to(self, device: torch.device) -> "Batch":
         """The same on another device."""
-        return Batch(**{name: None if value is None else value.to(device) for name, value in vars(self).items()})
+        return replace(self, **{name: value.to(device) for name, value in vars(self).items() if value is not None})
 
 
 class GroundingHeads(nn.Module):
@@ -187,7 +187,7 @@ def latents_of(model: InstructVLA, flat: Tensor, prompts: Packed) -> Tensor:
     return flat[starts[:, None] + steps]
 
 
-def flow_loss(model: InstructVLA, context, actions: Tensor, flow_times: int) -> Tensor:  # noqa: ANN001
+def flow_loss(model: InstructVLA, context: Context, actions: Tensor, flow_times: int) -> Tensor:
     """Mean squared error of the flow's velocity at random times, which share the context where the mask allows it."""
     batch = len(actions)
     wanted = actions.to(torch.float32)[:, None].expand(-1, flow_times, -1, -1)  # (A, R, H, 7)
@@ -251,7 +251,7 @@ def _vision_pointing(
         losses["place"] = functional.smooth_l1_loss(error / _PLACE_SCALE, torch.zeros_like(error))
         if watch:
             figures["vision_pointing_accuracy"] = _share(scores.argmax(-1) == cells)
-            figures["place_error"] = float(error[:, :2].norm(dim=-1).mean())
+            figures["place_error"] = float(error[:, :2].detach().norm(dim=-1).mean())
     tasks = batch.task != NOWHERE
     if tasks.any():
         answers = heads.what(latents[tasks])

@@ -8,7 +8,7 @@ rotary positions continue from the prefix for each. The outcome equals that of s
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -53,8 +53,8 @@ class Packed:
 
     def to(self, device: torch.device) -> "Packed":
         """The same on another device."""
-        moved = {name: value.to(device) if isinstance(value, Tensor) else value for name, value in vars(self).items()}
-        return Packed(**moved)
+        moved = {name: value.to(device) for name, value in vars(self).items() if isinstance(value, Tensor)}
+        return replace(self, **moved)  # type: ignore[arg-type]
 
 
 def pack(pictures: Sequence[Sequence[Prompt]], num_image_tokens: int, silent: Sequence[bool] | None = None) -> Packed:

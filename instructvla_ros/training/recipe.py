@@ -8,7 +8,6 @@ second adapter and the gate that mixes both; the action expert and all else are 
 """
 
 import math
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from random import Random
@@ -18,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from instructvla_ros.model.checkpoint import save_checkpoint
-from instructvla_ros.model.decoder import AdaptedLinear, AdapterSizes
+from instructvla_ros.model.decoder import AdapterSizes
 from instructvla_ros.model.instructvla import InstructVLA
 from instructvla_ros.model.losses import keep_query_gradients
 from instructvla_ros.model.prompt import Prompts
@@ -59,6 +58,11 @@ def new_model(start: NewStart, folder: Path, tables: list[Facts], statistics: di
         for name, parameter in model.named_parameters():
             if name.endswith(("embedding", "embedding.weight", "class_token", "registers", "positions")):
                 nn.init.normal_(parameter, std=_EMBEDDING_STD)
+        for layer in model.expert.modules():
+            if isinstance(layer, nn.Linear):  # torch's own start is too small for the deep action head to learn soon
+                nn.init.normal_(layer.weight, std=layer.in_features**-0.5)
+                if layer.bias is not None:
+                    nn.init.zeros_(layer.bias)
     return model
 
 
@@ -187,13 +191,3 @@ def write_run(
     file = folder / "checkpoints" / f"step-{step:06d}-{stage}.pt"
     save_checkpoint(model, model.sizes, file, storage)
     return file
-
-
-def copy_of(parameters: Iterator[tuple[str, Tensor]]) -> dict[str, Tensor]:
-    """A copy of named tensors."""
-    return {name: tensor.detach().clone() for name, tensor in parameters}
-
-
-def adapted_layers(model: InstructVLA) -> list[AdaptedLinear]:
-    """The language model's layers that have adapters."""
-    return [module for module in model.language.modules() if isinstance(module, AdaptedLinear) and len(module.lora_a)]

@@ -178,8 +178,8 @@ class TrainingSettings:
 
 
 def _read_start(file: CheckedMapping) -> NewStart | OfficialStart:
-    numbers = ("width", "depth", "expert_width", "expert_depth", "head_width", "shuffle_block", "rank", "gate_width")
-    numbers += ("num_queries", "chunk_length", "vocabulary")
+    numbers = ["width", "depth", "expert_width", "expert_depth", "head_width", "shuffle_block", "rank", "gate_width"]
+    numbers += ["num_queries", "chunk_length", "vocabulary"]
     keys = [*numbers, "alpha", "tower", "film_tower"]
     kind, model = file.tagged_mapping("model", "start", {"new": keys, "official": ["run", "base"]})
     if kind == "official":

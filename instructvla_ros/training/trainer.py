@@ -214,7 +214,7 @@ class Stage:
     def _schedule(self) -> float:
         """Share of the learning rate: a warm-up, a plateau, a cosine down over the second half."""
         step, steps = self.state.step, self.state.steps
-        warm = min(1.0, (step + 1) / _WARM_UP)
+        warm = min(1.0, (step + 1) / min(_WARM_UP, max(1, steps // 10) if steps else _WARM_UP))
         if not steps:
             return warm
         late = min(max(2.0 * step / steps - 1.0, 0.0), 1.0)

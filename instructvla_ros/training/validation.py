@@ -9,7 +9,7 @@ import torch
 
 from instructvla_ros.training.compose import Composer
 from instructvla_ros.training.frames import Frame
-from instructvla_ros.training.objectives import latents_of, look, loss_parts, read
+from instructvla_ros.training.objectives import Batch, latents_of, look, loss_parts, read
 from instructvla_ros.training.trainer import TrainingModule
 
 _BATCHES = 3
@@ -48,7 +48,7 @@ def validate(module: TrainingModule, composer: Composer, flow_times: int, batche
 
 
 @torch.no_grad()
-def step_error(module: TrainingModule, batch, composer: Composer) -> float:  # noqa: ANN001
+def step_error(module: TrainingModule, batch: Batch, composer: Composer) -> float:
     """Mean distance [m] between the first translation that the model samples and the label's."""
     model = module.model
     hidden, _ = read(model, batch)

@@ -2,9 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Questions and answers about a picture and about words: captions, questions, definitions, rewritten commands."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from random import Random
+from typing import TypeVar
 
 from instructvla_ros.model.prompt import SYSTEM_MESSAGE, action_request
 from instructvla_ros.training.language.commands import (
@@ -31,6 +32,7 @@ from instructvla_ros.training.language.words import (
     VERBS,
 )
 
+_T = TypeVar("_T")
 CAPTION, QUESTION, DEFINITION, REWRITING = "caption", "question", "definition", "rewriting"
 KINDS = (CAPTION, QUESTION, DEFINITION, REWRITING)
 _CAPTIONS = (
@@ -203,7 +205,7 @@ class Questioner:
             question = question[0].upper() + question[1:]
         return question + self._choose(("?", "?", "?", ""))
 
-    def _choose(self, options):  # noqa: ANN001, ANN202
+    def _choose(self, options: Sequence[_T]) -> _T:
         return options[self._random.randrange(len(options))]
 
 

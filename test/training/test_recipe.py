@@ -1,0 +1,165 @@
+# Copyright 2026 The instructvla_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""The recipe's promises on a toy world: what falls, what moves, what stays, what loads."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from instructvla_ros.model import InstructVLA
+from instructvla_ros.training.compose import Composer
+from instructvla_ros.training.language.words import TASKS
+from instructvla_ros.training.objectives import loss_parts
+from instructvla_ros.training.recipe import choose_trained, is_trained, new_heads, with_adapters
+from instructvla_ros.training.settings import ACTION, LANGUAGE, STAGES, TUNING
+
+
+def rows(run: Path, stage: str) -> list[dict[str, float]]:
+    return [json.loads(line) for line in (run / "training" / f"{stage}.jsonl").read_text().splitlines()]
+
+
+def grown(finished: Path, stage: str) -> InstructVLA:
+    model = InstructVLA.from_pretrained(finished / "stages" / LANGUAGE)
+    for count in range(1, STAGES.index(stage) + 1):
+        model = with_adapters(model, count, 4, 8.0, 16, seed=count)
+    return model
+
+
+@pytest.mark.parametrize(
+    ("stage", "loss", "share"),
+    [(LANGUAGE, "language", 0.5), (LANGUAGE, "language_pointing", 0.8), (ACTION, "flow", 0.85), (ACTION, "place", 0.8)],
+)
+def test_losses_fall(finished, stage, loss, share):
+    values = [row[loss] for row in rows(finished, stage) if loss in row]
+    assert np.mean(values[-2:]) < share * values[0], values
+
+
+def test_a_finished_run_loads_with_the_normal_loader_and_acts(finished):
+    model = InstructVLA.from_pretrained(finished)
+    assert model.has_reasoning and model.sizes.action_expert.mask == "block_causal" and model.sizes.image_positions
+    frame = np.random.default_rng(0).integers(0, 256, (48, 64, 3), dtype=np.uint8)
+    thought = model.reason([frame], "pick up the red cube")
+    output = model.act([frame], "pick up the red cube", np.zeros(8), thought.text)
+    assert output.actions.shape == (4, 7) and np.isfinite(output.actions).all()
+    expert = InstructVLA.from_pretrained(finished / "stages" / ACTION)
+    assert not expert.has_reasoning
+    assert not InstructVLA.from_pretrained(finished / "stages" / LANGUAGE).sizes.adapter_names
+
+
+def test_the_trained_model_says_what_it_was_taught(finished):
+    """Sixty steps do not teach much, but a reply begins as replies do, and ends."""
+    model = InstructVLA.from_pretrained(finished)
+    frame = np.full((48, 64, 3), 128, dtype=np.uint8)
+    frame[3:13, 3:13] = (230, 40, 40)
+    words = model.reason([frame], "pick up the red cube").words
+    assert words and "<" not in words
+
+
+def test_the_action_stage_leaves_the_vision_language_model_untouched(finished):
+    before = InstructVLA.from_pretrained(finished / "stages" / LANGUAGE).state_dict()
+    after = InstructVLA.from_pretrained(finished / "stages" / ACTION)
+    queries = torch.tensor(after.prompts.query_ids)
+    moved = []
+    for name, weight in after.state_dict().items():
+        if name in ("language.embedding.weight", "language.head.weight"):
+            others = torch.ones(len(weight), dtype=torch.bool)
+            others[queries] = False
+            assert torch.equal(weight[others], before[name][others]), name
+            assert not torch.equal(weight[queries], before[name][queries]), name
+        elif name in before and not name.startswith("expert."):
+            assert torch.equal(weight, before[name]), name
+        else:
+            moved.append(name)
+    assert any(".lora_b." in name for name in moved)
+
+
+def test_tuning_leaves_the_expert_and_the_first_adapter_untouched(finished):
+    before = InstructVLA.from_pretrained(finished / "stages" / ACTION).state_dict()
+    after = InstructVLA.from_pretrained(finished).state_dict()
+    for name, weight in before.items():
+        assert torch.equal(weight, after[name]), name
+    second = [name for name in after if name.endswith("lora_b.1")]
+    assert second and all(float(after[name].abs().max()) > 0.0 for name in second)
+
+
+def test_the_gate_uses_both_adapters(finished):
+    model = InstructVLA.from_pretrained(finished)
+    frame = np.full((48, 64, 3), 128, dtype=np.uint8)
+    prompt = model.prompts.for_action("pick up the red cube")
+    with torch.no_grad():
+        _, shares = model.language(model.embed(prompt, model.encode_images([frame])))
+    assert shares is not None and shares.shape[-1] == 2
+    means = shares.mean(dim=(0, 1))
+    assert float(means.min()) > 0.02, means
+    # each of the two has a say: without it the latent actions are others
+    latents = []
+    for silenced in (None, 0, 1):
+        with torch.no_grad():
+            for layer in model.language.decoder.layers:
+                for linear in (layer.q, layer.up):
+                    if silenced is not None:
+                        linear.lora_b[silenced].zero_()
+            hidden, _ = model.language(model.embed(prompt, model.encode_images([frame])))
+        latents.append(hidden)
+        model = InstructVLA.from_pretrained(finished)
+    assert not torch.allclose(latents[0], latents[1]) and not torch.allclose(latents[0], latents[2])
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_gradients_reach_what_a_stage_trains_and_nothing_else(finished, settings, train, stage):
+    training = train(settings, finished.parent / "unused")
+    model = grown(finished, stage).train()
+    heads = new_heads(model, len(TASKS), 0)
+    choose_trained(model, stage)
+    # new adapters end in zeros, behind which no gradient reaches their first matrix
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            if ".lora_b." in name:
+                parameter.normal_(std=0.02)
+    composer = Composer(model, training.frames, settings.stages[stage], "toy", 0, acts=stage != LANGUAGE)
+    parts = loss_parts(model, heads, composer.batch(0), 2)
+    parts.total(settings.weights).backward()
+    queries = set(model.prompts.query_ids)
+    for name, parameter in model.named_parameters():
+        reached = parameter.grad is not None and bool(parameter.grad.abs().sum() > 0)
+        assert reached == is_trained(name, stage), name
+        if reached and stage == ACTION and name in ("language.embedding.weight", "language.head.weight"):
+            assert set(parameter.grad.abs().sum(dim=1).nonzero().flatten().tolist()) <= queries, name
+
+
+def test_an_interrupted_training_ends_as_if_it_had_not_been(settings, train, tmp_path):
+    stages = {name: replace(stage, steps=6, pictures=4) for name, stage in settings.stages.items()}
+    settings = replace(settings, stages=stages)
+    train(settings, tmp_path / "whole").run()
+    out = tmp_path / "interrupted"
+    train(settings, out).run({LANGUAGE: 4})
+    assert not (out / "config.json").exists()
+    train(settings, out).run({ACTION: 2})
+    train(settings, out).run({TUNING: 5})
+    train(settings, out).run()
+    whole = InstructVLA.from_pretrained(tmp_path / "whole").state_dict()
+    for name, weight in InstructVLA.from_pretrained(out).state_dict().items():
+        assert torch.equal(weight, whole[name]), name
+
+
+def test_a_new_adapter_and_gate_change_nothing_at_first_but_the_mixture(finished):
+    """With both adapters' second matrices at zero the model is the one it grew from."""
+    model = InstructVLA.from_pretrained(finished / "stages" / LANGUAGE)
+    larger = with_adapters(with_adapters(model, 1, 4, 8.0, 16, seed=1), 2, 4, 8.0, 16, seed=2).eval()
+    prompt = model.prompts.for_action("pick up the red cube")
+    frame = np.full((48, 64, 3), 100, dtype=np.uint8)
+    with torch.no_grad():
+        one, _ = model.language(model.embed(prompt, model.encode_images([frame])))
+        two, _ = larger.language(larger.embed(prompt, larger.encode_images([frame])))
+    torch.testing.assert_close(one, two)
+
+
+def test_every_number_of_a_stage_is_drawn(finished):
+    for stage in STAGES:
+        assert (finished / "training" / f"{stage}.png").read_bytes().startswith(b"\x89PNG"), stage
