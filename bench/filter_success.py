@@ -6,10 +6,11 @@
     python bench/filter_success.py [--episodes 60] [--verbs pick_up push_left] [--split held_out_layouts] [--limits sim]
 
 Success: the expert acts at 5 Hz from the truth, in the same scenes, once directly and once through the filter at 100 Hz
-as chunks of 8 actions. Path: the actions of the direct run are sent through the filter again, in the same scene; every
-point of the filtered gripper path is held against the nearest one of the direct path (departure), and the shift in time
-at which both lie closest is the lag. Time: until success, without and with the filter. Limits: share of the filter's ticks in which each limit changed something in the
-closed-loop runs. Exit code 1 if the filter costs more than 2 points over all verbs.
+as chunks of 8 actions. Time: until success, without and with the filter. Path: the actions of the direct run are sent
+through the filter again, in the same scene; every point of the filtered gripper path is held against the nearest one of
+the direct path (departure), and the shift in time at which both lie closest is the lag. Limits: share of the filter's
+ticks in which each limit changed something in the closed-loop runs. Exit code 1 if the filter costs more than 2 points
+over all verbs.
 """
 
 from __future__ import annotations
@@ -153,7 +154,7 @@ def main() -> int:
     parser.add_argument("--limits", default="sim", help="name or path of the limits file")
     arguments = parser.parse_args()
     print(f"{hardware()}; {arguments.episodes} episodes a verb, split {arguments.split}, limits {arguments.limits}")
-    print("verb          expert  filtered   time mean [s]   departure mean    p50    p99    max [mm]   lag p50    p99 [ms]")
+    print("verb          expert  filtered  time mean [s]  departure mean    p50    p99    max [mm]   lag p50  p99 [ms]")
     limits = SafetyLimits.load(arguments.limits)
     tallies: dict[str, Tally] = {}
     for verb in arguments.verbs:
@@ -162,7 +163,7 @@ def main() -> int:
         p50, p99 = np.percentile(way, [50, 99])
         lag50, lag99 = 1e3 * np.percentile(tally.lags, [50, 99])
         print(
-            f"{verb:12s} {np.mean(tally.direct):6.1%} {np.mean(tally.filtered):8.1%}   {_mean(tally.times)}   "
+            f"{verb:12s} {np.mean(tally.direct):6.1%} {np.mean(tally.filtered):8.1%}  {_mean(tally.times)}  "
             f"{way.mean():14.2f} {p50:6.2f} {p99:6.2f} {way.max():6.2f}   {lag50:12.0f} {lag99:6.0f}",
             flush=True,
         )
