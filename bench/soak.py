@@ -30,13 +30,12 @@ from bench.support.filter_figures import FilterDiagnostics  # noqa: E402
 from bench.support.hardware import hardware  # noqa: E402
 from bench.support.live_graph import Graph, Process  # noqa: E402
 from bench.support.load import busy_cores, resident_bytes  # noqa: E402
-from bench.support.stand_ins import StandInArm, StandInPolicy  # noqa: E402
+from bench.support.stand_ins import DRIVER_PRIORITY, StandInArm, StandInPolicy  # noqa: E402
 from instructvla_ros.msg import SafetyStatus  # noqa: E402
 from instructvla_ros.nodes.realtime import keep_ticks_on_time  # noqa: E402
 from instructvla_ros.safety import SafetyLimits, SafetyState  # noqa: E402
 
 MEGABYTE = 1e6  # [B]
-DRIVER_PRIORITY = 40  # of this process, where real-time scheduling is permitted; below the filter's
 
 
 class Soak:

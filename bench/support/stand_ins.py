@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 STEPS = 5  # of a chunk
 STEP_PERIOD = 0.1  # [s]
 CIRCLE_PERIOD = 4.0  # [s]
+DRIVER_PRIORITY = 40  # of a process that plays the driver, where real-time scheduling is permitted; below the filter's
 STANDING_STILL = 1e-4  # [rad/s]; below it a commanded joint counts as at rest
 _EVERYTHING = QoSProfile(depth=100, reliability=ReliabilityPolicy.RELIABLE)
 

@@ -14,9 +14,7 @@ from __future__ import annotations
 
 import math
 import sys
-import threading
 import time
-from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
@@ -33,13 +31,11 @@ from instructvla_ros.nodes.diagnostics import diagnostic, intervention_values
 from instructvla_ros.nodes.one_master import OneMaster
 from instructvla_ros.nodes.realtime import keep_ticks_on_time
 from instructvla_ros.nodes.running import RunnableNode, run_node
+from instructvla_ros.nodes.tick_meter import TickMeter
 from instructvla_ros.parameters import SAFETY_FILTER_NODE, declare
 from instructvla_ros.policy.profile import RobotProfile
-from instructvla_ros.robot.action_chunk import ActionChunk
-from instructvla_ros.robot.joint_state import JointState
 from instructvla_ros.robot.kinematics import KinematicChain
 from instructvla_ros.safety import (
-    Intervention,
     SafetyCommand,
     SafetyFilter,
     SafetyLimits,
@@ -48,7 +44,8 @@ from instructvla_ros.safety import (
     Stops,
 )
 from instructvla_ros.safety.intervention_log import InterventionLog
-from instructvla_ros.timing import FixedRateThread, LatencyWindow, RateMeter
+from instructvla_ros.safety.mailbox import Mailbox
+from instructvla_ros.timing import FixedRateThread
 
 STATUS_AGE = 0.1  # what an operator sees is never older [s]
 GRIPPER_PERIOD = 0.1  # how often an unchanged gripper command is repeated, for a driver that starts late [s]
@@ -71,14 +68,7 @@ class SafetyFilterNode(RunnableNode):
         self._period = 1.0 / parameters.rate
         self._filter: SafetyFilter | None = None
 
-        self._mailbox = threading.Lock()
-        self._joint_state: JointState | None = None
-        self._chunks: list[ActionChunk] = []
-        self._refused: list[Intervention] = []
-        self._emergency = False
-        self._stop_requested = False
-        self._reset: Future[str] | None = None
-
+        self._mailbox = Mailbox()
         self._waiting = self._report = _not_ready("no robot_description yet")
         self._speed_scale: float = parameters.speed_scale
         self._log = InterventionLog()
@@ -103,10 +93,7 @@ class SafetyFilterNode(RunnableNode):
         self._one_master = OneMaster(self, [chunks], [self._trajectory_publisher, self._gripper_publisher])
 
         self._errors_reported = 0
-        self._rate = RateMeter()
-        self._last_tick = math.nan
-        self._jitter = LatencyWindow(1000)
-        self._took = LatencyWindow(1000)
+        self._meter = TickMeter(self._period)
         self._thread = FixedRateThread("safety_filter", self._period, self._tick, on_error=self._on_tick_error)
         self._scheduling = keep_ticks_on_time(parameters.realtime_priority)
         self._thread.start()
@@ -137,20 +124,16 @@ class SafetyFilterNode(RunnableNode):
             self._waiting = _not_ready(f"robot_description does not fit robot {self._profile.name}: {error}")
             self.get_logger().error(self._waiting.reason)
             return
-        with self._mailbox:
-            self._filter = safety_filter
+        self._filter = safety_filter
         self.get_logger().info(f"filter ready for joints {', '.join(chain.joint_names)}")
 
     def _on_chunk(self, message: ActionChunkMessage) -> None:
         try:
             chunk = messages.chunk_from_message(message, self._monotonic(message.header.stamp))
         except ValueError as error:
-            refusal = Intervention("chunk_malformed", "action_chunk", float("nan"), float("nan"), "", str(error))
-            with self._mailbox:
-                self._refused = [*self._refused[-9:], refusal]
+            self._mailbox.refuse("chunk_malformed", "action_chunk", str(error))
             return
-        with self._mailbox:
-            self._chunks = [*self._chunks[-9:], chunk]
+        self._mailbox.put_chunk(chunk)
 
     def _on_joint_state(self, message: JointStateMessage) -> None:
         if not set(message.name) & set(self._profile.joints):
@@ -158,19 +141,15 @@ class SafetyFilterNode(RunnableNode):
         try:
             joint_state = messages.joint_state_from_message(message, self._monotonic(message.header.stamp))
         except ValueError as error:
-            self.get_logger().warning(f"joint state refused: {error}", throttle_duration_sec=1.0)
+            self._mailbox.refuse("joint_state", "joint_states", f"joint state refused: {error}")
             return
-        with self._mailbox:
-            self._joint_state = joint_state
+        self._mailbox.put_joint_state(joint_state)
 
     def _on_emergency_stop(self, message: Bool) -> None:
-        with self._mailbox:
-            self._emergency = message.data
-            self._stop_requested |= message.data  # a press shorter than a tick counts too
+        self._mailbox.set_emergency(message.data)
 
     def _on_stop(self, _: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
-        with self._mailbox:
-            self._stop_requested = True
+        self._mailbox.stop()
         response.success = True
         response.message = "stopping; call ~/reset to allow motion again"
         return response
@@ -180,9 +159,7 @@ class SafetyFilterNode(RunnableNode):
         if self._filter is None:
             response.message = f"nothing to reset: {self._waiting.reason}"
             return response
-        outcome: Future[str] = Future()
-        with self._mailbox:
-            self._reset = outcome
+        outcome = self._mailbox.reset()
         try:
             refusal = outcome.result(RESET_TIMEOUT)
         except FutureTimeoutError:
@@ -200,36 +177,27 @@ class SafetyFilterNode(RunnableNode):
         return time.monotonic() - (now - messages.seconds(stamp))
 
     def _tick(self) -> None:
-        self._rate.add()
-        now = time.monotonic()
-        if math.isfinite(self._last_tick):
-            self._jitter.add(abs(now - self._last_tick - self._period))
-        self._last_tick = now
+        now = self._meter.start()
+        safety_filter = self._filter
         broken = self._one_master.broken()
-        with self._mailbox:
-            safety_filter, joint_state = self._filter, self._joint_state
-            chunks, self._chunks = self._chunks, []
-            refused, self._refused = self._refused, []
-            reset, self._reset = self._reset, None
-            stops = Stops(self._emergency, self._stop_requested, reset is not None, broken)
-            if safety_filter is not None:
-                self._stop_requested = False
+        mail = self._mailbox.take(keep_stop=safety_filter is None)
         speed_scale = self._speed_scale
         report = self._waiting
         if safety_filter is not None:
-            command, report = safety_filter.step(now, joint_state, chunks, stops)
+            stops = Stops(mail.emergency, mail.stop, mail.reset is not None, broken)
+            command, report = safety_filter.step(now, mail.joint_state, mail.chunks, stops)
             if command is not None:
                 self._publish_command(command, now)
         before, self._report = self._report, report
-        if reset is not None:
-            reset.set_result(_refusal(report))
-        self._log.add(now, (*refused, *((broken,) if broken else ()), *report.interventions))
+        if mail.reset is not None:
+            mail.reset.set_result(_refusal(report))
+        self._log.add(now, (*mail.refused, *((broken,) if broken else ()), *report.interventions))
         if now >= self._status_due or report.state is not before.state:
             self._publish_status(report, speed_scale)
             self._status_due = now + STATUS_AGE - 1.5 * self._period  # the tick before it would be too old
         if report.state is not before.state:
             self._log_state(report)
-        self._took.add(time.monotonic() - now)
+        self._meter.end()
 
     def _publish_command(self, command: SafetyCommand, now: float) -> None:
         self._trajectory_publisher.publish(messages.trajectory_to_message(command.trajectory, self._profile.base_frame))
@@ -263,8 +231,7 @@ class SafetyFilterNode(RunnableNode):
 
     def _on_tick_error(self, error: Exception) -> None:
         self.get_logger().error(f"filter step failed, stopping: {error!r}", throttle_duration_sec=1.0)
-        with self._mailbox:
-            self._stop_requested = True
+        self._mailbox.stop()
 
     def _publish_diagnostics(self) -> None:
         report = self._report
@@ -282,11 +249,9 @@ class SafetyFilterNode(RunnableNode):
                 level,
                 summary,
                 {
-                    "rate [Hz]": f"{self._rate.rate():.1f}",
+                    **self._meter.values(),
                     "scheduling": self._scheduling,
                     "deadline misses": self._thread.misses,
-                    "tick jitter p50, p99, max [ms]": _milliseconds(self._jitter),
-                    "tick takes p50, p99, max [ms]": _milliseconds(self._took),
                     "failed steps": self._thread.errors,
                     "commands": self._commands,
                     "joint state age [s]": f"{report.joint_state_age:.3f}",
@@ -296,10 +261,6 @@ class SafetyFilterNode(RunnableNode):
                 },
             )
         )
-
-
-def _milliseconds(window: LatencyWindow) -> str:
-    return ", ".join(f"{1e3 * value:.2f}" for value in window.percentiles(50, 99, 100))
 
 
 def _not_ready(why: str) -> SafetyReport:
