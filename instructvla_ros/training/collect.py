@@ -21,7 +21,6 @@ from pathlib import Path
 from random import Random
 
 import numpy as np
-from tqdm import tqdm
 
 from instructvla_ros.sim.episode import Episode
 from instructvla_ros.sim.expert import CONTROL_PERIOD, expert_action
@@ -29,6 +28,7 @@ from instructvla_ros.sim.expert_chunk import expert_chunk
 from instructvla_ros.sim.splits import TRAIN, Split
 from instructvla_ros.sim.tasks import VERBS, TableState, Task, feasible_tasks
 from instructvla_ros.training.dataset import DatasetWriter, Demonstration, read_dataset
+from instructvla_ros.training.extras import import_extra
 from instructvla_ros.training.frames import Frame, Label, encode_picture
 from instructvla_ros.training.language.commands import Intent
 from instructvla_ros.training.language.facts import Facts, Thing
@@ -148,6 +148,7 @@ def _work(arguments: tuple[Path, int, int, float, int, CollectSettings, Split]) 
         shadows: Episode(split, picture=PICTURE_SIZE, smooth_edges=settings.smooth_edges, shadows=shadows)
         for shadows in (False, True)
     }
+    tqdm = import_extra("tqdm", "to show progress").tqdm
     bar = tqdm(total=int(seconds), unit="s", desc="demonstrations", disable=worker != 0)
     for index in range(worker, most, workers):
         elapsed = time.monotonic() - started

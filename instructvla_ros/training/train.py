@@ -56,12 +56,14 @@ class Training:
         settings: the configuration.
         out: the run folder.
         processes: that share the work.
+        curves: whether losses are drawn as pictures, which takes matplotlib.
     """
 
-    def __init__(self, settings: TrainingSettings, out: Path, processes: Processes) -> None:
+    def __init__(self, settings: TrainingSettings, out: Path, processes: Processes, curves: bool = True) -> None:
         self.settings, self.out = settings, out
         self._processes = processes
         self._work = out / "training"
+        self._curves = curves
         self.frames: list[Frame] = []
         self.held_out: list[Frame] = []
 
@@ -191,7 +193,8 @@ class Training:
             "vla": {"base_vlm": base, "data_mix": self.settings.dataset},
         }
         write_run(model, folder, stage.name, stage.state.step, statistics, config, self.settings.storage)
-        draw_curves(stage.log, f"{self.settings.name}: stage {stage.name}", self._work / f"{stage.name}.png")
+        if self._curves:
+            draw_curves(stage.log, f"{self.settings.name}: stage {stage.name}", self._work / f"{stage.name}.png")
 
 
 def main(argv: Sequence[str] | None = None) -> int:

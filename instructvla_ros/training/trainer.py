@@ -18,10 +18,10 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from tqdm import tqdm
 
 from instructvla_ros.model.instructvla import InstructVLA
 from instructvla_ros.training.compose import Composer
+from instructvla_ros.training.extras import import_extra
 from instructvla_ros.training.objectives import Batch, GroundingHeads, Parts, Weights, loss_parts
 from instructvla_ros.training.processes import Processes
 from instructvla_ros.training.recipe import parameter_groups
@@ -137,6 +137,7 @@ class Stage:
         """
         self._plain.train()
         started = saved = time.monotonic()
+        tqdm = import_extra("tqdm", "to show progress").tqdm
         bar = tqdm(
             total=self.state.steps or None,
             initial=self.state.step,
@@ -180,7 +181,7 @@ class Stage:
         lines = "".join(json.dumps(row) + "\n" for row in self.log)
         (self._folder / f"{self.name}.jsonl").write_text(lines, encoding="utf-8")
 
-    def _step(self, bar: "tqdm[Any]") -> None:
+    def _step(self, bar: Any) -> None:
         step = self.state.step
         batch = self._composer.batch(step, self._processes.rank).to(self._plain.model.device)
         torch.manual_seed(hash((self._seed, step, self._processes.rank)) % 2**63)

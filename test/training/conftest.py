@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 from random import Random
 
@@ -131,9 +132,11 @@ def toy_settings(folder: Path) -> TrainingSettings:
 
 
 def new_training(settings: TrainingSettings, out: Path) -> Training:
-    """A training that has read its data."""
-    training = Training(settings, out, OneProcess(torch.device("cpu")))
-    training.read()
+    """A training with its data in memory."""
+    training = Training(settings, out, OneProcess(torch.device("cpu")), curves=find_spec("matplotlib") is not None)
+    random = Random(0)
+    frames = [toy_frame(random) for _ in range(72)]
+    training.frames, training.held_out = frames[:64], frames[64:]
     return training
 
 
@@ -145,22 +148,20 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def finished(dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def finished(settings: TrainingSettings, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The run folder of a whole training of the toy world."""
-    pytest.importorskip("matplotlib", reason="matplotlib is not installed: pip install -r requirements/training.txt")
-    out = tmp_path_factory.mktemp("run") / "toy"
-    return new_training(toy_settings(dataset), out).run()
+    return new_training(settings, tmp_path_factory.mktemp("run") / "toy").run()
 
 
 @pytest.fixture(scope="session")
-def settings(dataset: Path) -> TrainingSettings:
+def settings() -> TrainingSettings:
     """A training of the toy world that takes seconds."""
-    return toy_settings(dataset)
+    return toy_settings(Path("unused"))
 
 
 @pytest.fixture(scope="session")
 def train() -> Callable[[TrainingSettings, Path], Training]:
-    """Makes a training that has read its data."""
+    """Makes a training with its data in memory."""
     return new_training
 
 

@@ -161,5 +161,6 @@ def test_a_new_adapter_and_gate_change_nothing_at_first_but_the_mixture(finished
 
 
 def test_every_number_of_a_stage_is_drawn(finished):
+    pytest.importorskip("matplotlib", reason="matplotlib is not installed: pip install -r requirements/training.txt")
     for stage in STAGES:
         assert (finished / "training" / f"{stage}.png").read_bytes().startswith(b"\x89PNG"), stage
