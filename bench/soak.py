@@ -51,7 +51,7 @@ class Soak:
         self._graph = graph
         self._arm = StandInArm(graph, kept=100, on_command=lambda c: self.watch.judge(c.arrival, c.trajectory))
         self.filter: Process = graph.start("safety_filter_node", robot="sim")
-        self._policy = StandInPolicy(graph.node, rate=chunk_rate, speed=0.2)
+        self._policy = StandInPolicy(graph.node, rate=chunk_rate, speed=0.2, where=self._arm.gripper)
         self._arm.await_state(SafetyStatus.STATE_MOVING)
         graph.wait_until(lambda: self.diagnostics.count >= 1, "diagnostics")
 

@@ -60,7 +60,7 @@ class Presser:
         self._stop = graph.node.create_publisher(Bool, "emergency_stop", EVENT)
         self._reset = graph.node.create_client(Trigger, "safety_filter_node/reset")
         graph.start("safety_filter_node", robot="sim")
-        self._policy = StandInPolicy(graph.node, rate=20.0, speed=speed)
+        self._policy = StandInPolicy(graph.node, rate=20.0, speed=speed, where=self._arm.gripper)
         self._arm.await_state(SafetyStatus.STATE_MOVING)
         graph.wait_until(lambda: self._stop.get_subscription_count() >= 1, "the filter to hear of stops")
 

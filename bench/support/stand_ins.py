@@ -29,7 +29,9 @@ from instructvla_ros.msg import ActionChunk as ActionChunkMessage
 from instructvla_ros.msg import SafetyStatus
 from instructvla_ros.nodes import messages, qos
 from instructvla_ros.nodes.running import RunnableNode, run_node
+from instructvla_ros.policy.profile import RobotProfile
 from instructvla_ros.robot.action_chunk import ActionChunk
+from instructvla_ros.robot.kinematics import KinematicChain
 from instructvla_ros.robot.trajectory import JointTrajectory
 from instructvla_ros.sim.arm_model import ARM_JOINTS, GRIPPER_JOINT, HOME, urdf
 from instructvla_ros.sim.trajectory_follower import TrajectoryFollower
@@ -39,14 +41,24 @@ if TYPE_CHECKING:
 
 STEPS = 5  # of a chunk
 STEP_PERIOD = 0.1  # [s]
+MOST_BACK = 0.03  # [m] in a chunk
 CIRCLE_PERIOD = 4.0  # [s]
 DRIVER_PRIORITY = 40  # of a process that plays the driver, where real-time scheduling is permitted; below the filter's
 STANDING_STILL = 1e-4  # [rad/s]; below it a commanded joint counts as at rest
 _EVERYTHING = QoSProfile(depth=100, reliability=ReliabilityPolicy.RELIABLE)
 
 
-def circle_chunk(stamp: float, since: float, epoch: int, sequence: int, speed: float) -> ActionChunk:
-    """Steps along a circle in the plane of y and z, which ends where it began.
+def circle(times: np.ndarray, speed: float) -> np.ndarray:
+    """Points ``(k, 3)`` [m] at times ``(k,)`` [s] of a circle in the plane of y and z that begins at the origin."""
+    radius = speed * CIRCLE_PERIOD / (2.0 * np.pi)
+    angles = 2.0 * np.pi * times / CIRCLE_PERIOD  # (k,)
+    return radius * np.stack([np.zeros_like(angles), np.sin(angles), 1.0 - np.cos(angles)], axis=1)  # (k, 3)
+
+
+def circle_chunk(
+    stamp: float, since: float, epoch: int, sequence: int, speed: float, off: np.ndarray | None = None
+) -> ActionChunk:
+    """Steps along a circle.
 
     Args:
         stamp: of the observation [s].
@@ -54,10 +66,12 @@ def circle_chunk(stamp: float, since: float, epoch: int, sequence: int, speed: f
         epoch: of the chunk.
         sequence: of the chunk.
         speed: along the circle [m/s].
+        off: ``(3,)`` how far the gripper is off its place on the circle [m]; the chunk leads back by ``MOST_BACK``.
     """
-    radius = speed * CIRCLE_PERIOD / (2.0 * np.pi)
-    angles = 2.0 * np.pi * (stamp - since + STEP_PERIOD * np.arange(STEPS + 1)) / CIRCLE_PERIOD  # (STEPS + 1,)
-    points = radius * np.stack([np.zeros_like(angles), np.sin(angles), -np.cos(angles)], axis=1)  # (STEPS + 1, 3)
+    points = circle(stamp - since + STEP_PERIOD * np.arange(STEPS + 1), speed)  # (STEPS + 1, 3)
+    if off is not None:
+        back = off * min(1.0, MOST_BACK / max(float(np.linalg.norm(off)), 1e-9))  # (3,)
+        points -= np.linspace(0.0, 1.0, STEPS + 1)[:, None] * back
     return ActionChunk(
         stamp=stamp,
         frame="base_link",
@@ -78,10 +92,15 @@ class StandInPolicy:
         node: whose executor runs it.
         rate: chunks a second [Hz].
         speed: along the circle [m/s].
+        where: tells where the gripper is, ``(3,)`` [m], so that the circle stays in its place however often it is
+            interrupted; without it every interruption moves the circle.
     """
 
-    def __init__(self, node: Node, rate: float = 10.0, speed: float = 0.1) -> None:
+    def __init__(
+        self, node: Node, rate: float = 10.0, speed: float = 0.1, where: Callable[[], np.ndarray] | None = None
+    ) -> None:
         self.active = True
+        self._where, self._origin = where, None if where is None else where()
         self.sequence = 0
         self._node, self._speed = node, speed
         self._since = messages.ros_now(node)
@@ -92,7 +111,10 @@ class StandInPolicy:
     def _publish(self) -> None:
         if not self.active:
             return
-        chunk = circle_chunk(messages.ros_now(self._node), self._since, self._epoch, self.sequence, self._speed)
+        stamp, off = messages.ros_now(self._node), None
+        if self._where is not None:
+            off = self._where() - self._origin - circle(np.array([stamp - self._since]), self._speed)[0]
+        chunk = circle_chunk(stamp, self._since, self._epoch, self.sequence, self._speed, off)
         self.sequence += 1
         self._publisher.publish(messages.chunk_to_message(chunk))
 
@@ -158,6 +180,8 @@ class StandInArm:
         self.stamp_offset = 0.0
         self.frozen_at: np.ndarray | None = None
         self._follower = TrajectoryFollower(ARM_JOINTS, HOME)
+        profile = RobotProfile.load("sim")
+        self._chain = KinematicChain.from_urdf(urdf(), profile.base_frame, profile.tip_frame)
         self.graph, self._on_command = graph, on_command
         node = graph.node
         self._joint_states = node.create_publisher(JointStateMessage, "joint_states", qos.SENSOR)
@@ -199,6 +223,10 @@ class StandInArm:
         """Where the arm is now."""
         now = time.monotonic()
         return Sample(now, *self._follower.sample(now))
+
+    def gripper(self) -> np.ndarray:
+        """Where the gripper is now, ``(3,)`` [m]."""
+        return self._chain.forward(self.sample().positions)[:3, 3]
 
     def speed(self) -> float:
         """Speed of the fastest joint now [rad/s]."""
