@@ -59,19 +59,25 @@ class JointTrajectory:
         Returns:
             ``(n,)`` positions [rad or m] and ``(n,)`` velocities [rad/s or m/s].
         """
-        if time > self.times[-1]:
-            return self.positions[-1].copy(), np.zeros(len(self.joint_names))
-        if time < self.times[0]:
-            return self.positions[0].copy(), np.zeros(len(self.joint_names))
-        index = int(np.searchsorted(self.times, time, side="left"))
-        if self.times[index] == time:
-            return self.positions[index].copy(), self.velocities[index].copy()
+        positions, velocities, _ = self.state(time)
+        return positions, velocities
+
+    def state(self, time: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """As :meth:`sample`, and the accelerations ``(n,)`` [rad/s^2 or m/s^2]; in a point, those that lead to it."""
+        if time > self.times[-1] or time < self.times[0] or len(self.times) == 1:
+            still = np.zeros(len(self.joint_names))
+            return self.positions[0 if time < self.times[0] else -1].copy(), still, still.copy()
+        index = max(int(np.searchsorted(self.times, time, side="left")), 1)
         span = float(self.times[index] - self.times[index - 1])
         u = (time - float(self.times[index - 1])) / span
         start, end = self.positions[index - 1], self.positions[index]
         start_slope, end_slope = self.velocities[index - 1] * span, self.velocities[index] * span
         chord = end - start
         a, b = 3.0 * chord - 2.0 * start_slope - end_slope, start_slope + end_slope - 2.0 * chord
+        accelerations = (2.0 * a + 6.0 * u * b) / (span * span)
+        for point in (index - 1, index):
+            if self.times[point] == time:
+                return self.positions[point].copy(), self.velocities[point].copy(), accelerations
         positions = start + u * (start_slope + u * (a + u * b))
         velocities = (start_slope + u * (2.0 * a + 3.0 * u * b)) / span
-        return positions, velocities
+        return positions, velocities, accelerations

@@ -1,6 +1,6 @@
 # Copyright 2026 The instructvla_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Limits, and the filter that enforces them. numpy only: no ROS, no torch."""
+"""Limits, and the filter that enforces them. numpy and daqp: no ROS, no torch."""
 
 from instructvla_ros.safety.filter import SafetyFilter
 from instructvla_ros.safety.limits import BodyShape, JointLimit, KeepOutBox, LimitsError, SafetyLimits, WorkspaceBox

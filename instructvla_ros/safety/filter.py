@@ -21,14 +21,16 @@ from instructvla_ros.robot.trajectory import JointTrajectory
 from instructvla_ros.safety.braking import hold, rest_of
 from instructvla_ros.safety.chunk_gate import ChunkGate
 from instructvla_ros.safety.gripper_ramp import GripperRamp
+from instructvla_ros.safety.joint_bounds import JointBounds
 from instructvla_ros.safety.limits import LimitsError, SafetyLimits
 from instructvla_ros.safety.measurement import Measurement
 from instructvla_ros.safety.motion import ArmNow
 from instructvla_ros.safety.motion_planner import MotionPlanner
 from instructvla_ros.safety.path import CommandedPath
-from instructvla_ros.safety.path_limits.joint_velocity import joint_speed_caps
-from instructvla_ros.safety.path_limits.speed import AIM
 from instructvla_ros.safety.report import Intervention, SafetyCommand, SafetyReport, SafetyState, Stops
+from instructvla_ros.safety.room_limits import ROOM_LIMITS
+from instructvla_ros.safety.rooms import Configurations, RoomSet
+from instructvla_ros.safety.speed_limits.gripper_speed import AIM
 from instructvla_ros.safety.stop_latch import StopLatch
 from instructvla_ros.safety.trajectory_check import TrajectoryCheck
 
@@ -63,9 +65,11 @@ class SafetyFilter:
         self._chain = chain
         self._period = period
         self._gripper_mapping = gripper
-        self._accelerations = np.array([limits.joints[name].acceleration for name in chain.joint_names])
-        self._check = TrajectoryCheck(limits, chain)
-        self._planner = MotionPlanner(limits, chain, self._check, period)
+        self._rooms = RoomSet(ROOM_LIMITS, limits, chain)
+        self.bounds = JointBounds.of(limits, chain, period)
+        """What the joints may do, the speeds in force among it."""
+        self._check = TrajectoryCheck(limits, chain, self._rooms, self.bounds)
+        self._planner = MotionPlanner(limits, chain, self._rooms, self.bounds, self._check, period)
         self._path = CommandedPath(
             (limits.path_lag_translation, limits.path_lag_rotation),
             (AIM * limits.translation_speed, AIM * limits.rotation_speed),
@@ -79,11 +83,14 @@ class SafetyFilter:
         self._last_step: float | None = None
         self._resting_reason = "waiting for an action chunk"
         self._followed = (0, 0)
-        self.joint_speed_caps = joint_speed_caps(limits, chain, period)
-        """``(n,)`` highest joint speeds in force, see :func:`~.path_limits.joint_velocity.joint_speed_caps`."""
 
     def step(
-        self, now: float, joint_state: JointState | None, chunks: Sequence[ActionChunk], stops: Stops
+        self,
+        now: float,
+        joint_state: JointState | None,
+        chunks: Sequence[ActionChunk],
+        stops: Stops,
+        speed_scale: float = 1.0,
     ) -> tuple[SafetyCommand | None, SafetyReport]:
         """Decides what the arm is told now.
 
@@ -92,26 +99,30 @@ class SafetyFilter:
             joint_state: the newest one, or None before the first.
             chunks: those that came since the last step, in the order of their coming.
             stops: stops and resets since the last step.
+            speed_scale: factor on all limits on speed, 0 to 1; anything else counts as 0. At 0 the arm comes to rest
+            and
+                waits.
 
         Returns:
             the command, None before the first usable joint state; and the report of what was decided and why.
         """
         interventions: list[Intervention] = []
         now, elapsed = self._advance_clock(now, interventions)
+        speed_scale = speed_scale if 0.0 <= speed_scale <= 1.0 else 0.0
         self._measurement.update(now, joint_state)
         if self._plan is None and self._measurement.positions is not None:
             self._start_at(self._measurement.positions, now)
-        positions, velocities = self._commanded(now)
+        positions, velocities, accelerations = self._commanded(now)
         if self._update_latch(now, stops, positions, velocities, interventions):
-            positions, velocities = self._commanded(now)
+            positions, velocities, accelerations = self._commanded(now)
         self._watch_inputs(now, interventions)
-        arm = self._arm(positions, velocities) if chunks or self._path.chunk is not None else None
+        arm = self._arm(positions, velocities, accelerations) if chunks or self._path.chunk is not None else None
         for chunk in chunks:
             self._consider(chunk, now, arm, interventions)
         share = 0.0
         if arm is not None and self._path.chunk is not None:
-            share = self._follow(now, arm, joint_state, interventions)
-        moved = self._gripper.move(min(elapsed, self._limits.horizon))
+            share = self._follow(now, arm, joint_state, speed_scale, interventions)
+        moved = self._gripper.move(speed_scale * min(elapsed, self._limits.horizon))
         if moved is not None:
             interventions.append(moved)
         command = None
@@ -139,25 +150,32 @@ class SafetyFilter:
             self._last_step = now
             return now, self._period
         self._last_step = now
+        if now - last > self._limits.horizon:
+            message = f"no step for {now - last:.3f} s: the arm came to rest meanwhile"
+            interventions.append(Intervention("clock", "", now - last, self._limits.horizon, "s", message))
         return now, now - last
 
-    def _commanded(self, now: float) -> tuple[np.ndarray | None, np.ndarray | None]:
-        """Joint positions and velocities that the trajectory sent last has now."""
+    def _commanded(self, now: float) -> tuple[np.ndarray | None, np.ndarray | None, np.ndarray | None]:
+        """Joint positions, velocities and accelerations that the trajectory sent last has now."""
         if self._plan is None:
-            return None, None
-        return self._plan.sample(max(now - self._plan_start, 0.0))
+            return None, None, None
+        return self._plan.state(max(now - self._plan_start, 0.0))
 
     def _start_at(self, positions: np.ndarray, now: float) -> None:
         self._plan = hold(self._chain.joint_names, positions.copy(), self._period)
         self._plan_start = now
-        self._check.start_at(self._chain.forward(positions)[:3, 3])
+        self._check.start_at(self._rooms.measure(Configurations.of(self._chain, positions[None]))[0])
 
-    def _arm(self, positions: np.ndarray | None, velocities: np.ndarray | None) -> ArmNow | None:
-        if positions is None or velocities is None:
+    def _arm(
+        self, positions: np.ndarray | None, velocities: np.ndarray | None, accelerations: np.ndarray | None
+    ) -> ArmNow | None:
+        if positions is None or velocities is None or accelerations is None:
             return None
-        pose, jacobian = self._chain.forward_and_jacobian(positions)
-        self._check.follow(pose[:3, 3])
-        return ArmNow(positions, velocities, pose, jacobian, self._accelerations, self._period)
+        here, rooms, shrinking = self._rooms.around(positions)
+        self._check.follow(rooms)
+        return ArmNow(
+            positions, velocities, accelerations, here.poses[0], here.jacobians[0], rooms, shrinking, self._period
+        )
 
     def _update_latch(
         self,
@@ -252,13 +270,18 @@ class SafetyFilter:
         self._path.take(chunk, start, now)
 
     def _follow(
-        self, now: float, arm: ArmNow, joint_state: JointState | None, interventions: list[Intervention]
+        self,
+        now: float,
+        arm: ArmNow,
+        joint_state: JointState | None,
+        speed_scale: float,
+        interventions: list[Intervention],
     ) -> float:
         clipped = self._gripper.ask(self._path.gripper(now), self._measured_opening(joint_state))
         if clipped is not None:
             interventions.append(clipped)
         try:
-            planned = self._planner.plan(arm, self._path, now)
+            planned = self._planner.plan(arm, self._path, now, speed_scale)
         except np.linalg.LinAlgError as error:
             reason = f"the joint velocities could not be computed: {error}"
             interventions.append(self._latch.fault("computation", "", reason, math.nan, math.nan, ""))
@@ -266,7 +289,8 @@ class SafetyFilter:
             return 0.0
         interventions.extend(planned.interventions)
         if planned.trajectory is not None:
-            self._plan, self._plan_start = planned.trajectory, now
+            self._plan = planned.trajectory.joint_trajectory(self._chain.joint_names)
+            self._plan_start = now
         return planned.share
 
     def _measured_opening(self, joint_state: JointState | None) -> float | None:

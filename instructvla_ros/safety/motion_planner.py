@@ -8,24 +8,26 @@ import numpy as np
 
 from instructvla_ros.robot.kinematics import KinematicChain
 from instructvla_ros.robot.poses import length
-from instructvla_ros.robot.trajectory import JointTrajectory
-from instructvla_ros.safety.braking import move_and_brake
+from instructvla_ros.safety.approach import FREEZING, Approach
+from instructvla_ros.safety.braking import Braking, JerkTrajectory
+from instructvla_ros.safety.joint_bounds import JointBounds
 from instructvla_ros.safety.limits import SafetyLimits
-from instructvla_ros.safety.motion import FREE, ArmNow, Bound, Motion
+from instructvla_ros.safety.motion import ArmNow, Bound, Motion, inverse_jacobian
 from instructvla_ros.safety.path import CommandedPath
-from instructvla_ros.safety.path_limits import PATH_LIMITS
-from instructvla_ros.safety.path_limits.workspace import STANDOFF
 from instructvla_ros.safety.report import Intervention
+from instructvla_ros.safety.room_limits import WorkspaceLimit
+from instructvla_ros.safety.rooms import RoomSet
+from instructvla_ros.safety.speed_limits import SPEED_LIMITS
 from instructvla_ros.safety.trajectory_check import TrajectoryCheck
 
-# Below this share of the asked speed slowing down is as good as freezing: the limit may take a direction out instead.
-_FREEZING = 0.1
-# How often directions may be taken out of one motion.
-_MOST_CLIPS = 4
+# How often the motion may be turned along bounds: each time may bring it to another one.
+_MOST_TURNS = 3
 # Shares of the planned speed that are tried until the exact check passes.
-_TRIED_SHARES = (1.0, 0.8, 0.4, 0.05)
+_TRIED_SHARES = (1.0, 0.6, 0.2, 0.0)
 # A share this near to 1 is not worth a report.
 _AS_ASKED = 0.999
+# Share of the gripper's acceleration limits that is planned with; the rest is for the bending of the path.
+_PLANNED_ACCELERATION = 0.85
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,7 +40,7 @@ class PlannedMotion:
         interventions: the limits that changed the motion.
     """
 
-    trajectory: JointTrajectory | None
+    trajectory: JerkTrajectory | None
     share: float
     interventions: tuple[Intervention, ...]
 
@@ -49,94 +51,151 @@ class MotionPlanner:
     Args:
         limits: the limits in force.
         chain: the arm.
+        rooms: all rooms of the arm.
+        bounds: of the joints.
         check: the check that every trajectory must pass.
         period: time from one tick to the next [s].
     """
 
-    def __init__(self, limits: SafetyLimits, chain: KinematicChain, check: TrajectoryCheck, period: float) -> None:
-        self._joint_names = chain.joint_names
+    def __init__(
+        self,
+        limits: SafetyLimits,
+        chain: KinematicChain,
+        rooms: RoomSet,
+        bounds: JointBounds,
+        check: TrajectoryCheck,
+        period: float,
+    ) -> None:
         self._check = check
+        self._bounds = bounds
         self._period = period
-        self._path_limits = [limit(limits, chain, period) for limit in PATH_LIMITS]
-        self._low = limits.workspace.lower + STANDOFF
-        self._high = limits.workspace.upper - STANDOFF
+        self._gripper_accelerations = (
+            _PLANNED_ACCELERATION * limits.translation_acceleration,
+            _PLANNED_ACCELERATION * limits.rotation_acceleration,
+        )
+        self._braking = Braking(bounds.accelerations, bounds.jerks, *self._gripper_accelerations)
+        self._approach = Approach(rooms, bounds, self._braking.ramp, self._gripper_accelerations)
+        self._speed_limits = [limit(limits, bounds) for limit in SPEED_LIMITS]
+        # What the arm travels on, per speed, while it slows down to the speed asked for.
+        self._settling = 0.5 * self._braking.ramp + period
+        self._low = limits.workspace.lower + WorkspaceLimit.standoff
+        self._high = limits.workspace.upper - WorkspaceLimit.standoff
         self._lag_limits = (limits.path_lag_translation, limits.path_lag_rotation)
 
-    def plan(self, arm: ArmNow, path: CommandedPath, now: float) -> PlannedMotion:
+    def plan(self, arm: ArmNow, path: CommandedPath, now: float, speed_scale: float = 1.0) -> PlannedMotion:
         """Plans the motion from now to the next tick, and the braking after it.
 
         Args:
             arm: the commanded state.
             path: the path to follow; its pose is moved on by what was planned.
             now: time [s].
+            speed_scale: factor on all limits on speed, 0 to 1.
         """
         interventions: list[Intervention] = []
         asked, span = path.asked(now, now + self._period)
         lag = path.lag(arm.pose)
         lag_share, part = path.lag_share(asked, lag)
         if lag_share < _AS_ASKED:
-            size = length(lag[3:] if part else lag[:3])
-            subject, unit = ("rotation", "rad") if part else ("translation", "m")
+            interventions.append(self._report_lag(lag, lag_share, part))
+        reachable = lag_share * asked
+        excess = arm.jacobian @ arm.velocities - reachable
+        inverse = inverse_jacobian(arm.jacobian)
+        twist = reachable + path.catch_up(reachable, lag - self._settling * excess)
+        motion, bound, turned = self._bounded(Motion.of(arm, twist, inverse @ twist), speed_scale, interventions)
+        trajectory, tried = self._first_that_passes(arm, motion, bound.share)
+        if tried < 1.0 and bound.share > 0.0:
             interventions.append(
                 Intervention(
-                    f"path_lag_{subject}", "gripper", size, 0.5 * self._lag_limits[part], unit,
-                    f"the joints lag {size:.4g} {unit} behind the path: it advances at {lag_share:.0%}",
+                    "trajectory_check", "", bound.share, tried * bound.share, "",
+                    f"the exact check allows {tried:.0%} of the speed that was planned",
                 )
             )
-        reachable = lag_share * asked
-        motion = Motion.towards(arm, reachable + path.catch_up(reachable, lag))
-        motion, bound = self._bounded(motion, interventions)
-        trajectory, share = self._first_that_passes(arm, motion, bound.share)
-        self._report_check(bound.share, share, interventions)
+        share = bound.share
+        if share < 1.0 and not turned:  # catching up may wait without holding up the path
+            share = self._strictest(Motion.of(arm, reachable, inverse @ reachable), speed_scale).share
+        share *= tried
         low, high = np.minimum(self._low, arm.pose[:3, 3]), np.maximum(self._high, arm.pose[:3, 3])
-        path.advance(share * reachable, span, now + self._period, low, high)
+        path.advance(asked, lag_share * share, span, now + self._period, low, high)
         return PlannedMotion(trajectory, lag_share * share if asked.any() else 0.0, tuple(interventions))
 
-    def _bounded(self, motion: Motion, interventions: list[Intervention]) -> tuple[Motion, Bound]:
-        for clips in range(_MOST_CLIPS + 1):
-            strictest, limit = FREE, None
-            for candidate in self._path_limits:
-                bound = candidate.bound(motion)
-                if bound.share < strictest.share:
-                    strictest, limit = bound, candidate
-            if limit is None:
+    def _bounded(
+        self, motion: Motion, speed_scale: float, interventions: list[Intervention]
+    ) -> tuple[Motion, Bound, bool]:
+        """Turns a motion along the bounds it would freeze at; says what share of it is allowed, and if it turned."""
+        for turns in range(_MOST_TURNS + 1):
+            shares = self._approach.shares(motion)
+            room = self._approach.bound(motion, shares)
+            along = None
+            if room.share < FREEZING and turns < _MOST_TURNS:
+                along = self._approach.along(motion, shares)
+            if along is None:
                 break
-            clipped = limit.clip(motion) if strictest.share < _FREEZING and clips < _MOST_CLIPS else None
-            if clipped is not None or strictest.share < _AS_ASKED:
-                interventions.append(_report(limit.name, strictest, clipped is not None))
-            if clipped is None:
-                break
-            motion = clipped
-        return motion, strictest
+            interventions.append(_report(room, turned=True))
+            motion = along
+        strictest = self._strictest(motion, speed_scale, room)
+        if strictest.share < _AS_ASKED:
+            interventions.append(_report(strictest, turned=False))
+        return motion, strictest, turns > 0
 
-    def _first_that_passes(
-        self, arm: ArmNow, motion: Motion, share: float
-    ) -> tuple[JointTrajectory | None, float]:
+    def _strictest(self, motion: Motion, speed_scale: float, room: Bound | None = None) -> Bound:
+        if room is None:
+            room = self._approach.bound(motion, self._approach.shares(motion))
+        bounds = [room, *(limit.bound(motion, speed_scale) for limit in self._speed_limits)]
+        return min(bounds, key=lambda bound: bound.share)
+
+    def _first_that_passes(self, arm: ArmNow, motion: Motion, share: float) -> tuple[JerkTrajectory | None, float]:
+        """A trajectory that passes the check, and at which share of the speed planned."""
         for tried in _TRIED_SHARES:
-            change = tried * share * motion.rates - arm.velocities
-            use = float(np.max(np.abs(change) / arm.accelerations)) / self._period
-            velocities = arm.velocities + (change if use <= 1.0 else change / use)
-            trajectory = move_and_brake(
-                self._joint_names, arm.positions, arm.velocities, velocities, arm.accelerations, self._period
+            trajectory = self._braking.plan(
+                arm.positions,
+                arm.velocities,
+                arm.accelerations,
+                self._next_accelerations(arm, tried * share * motion.rates),
+                arm.jacobian,
+                self._period,
             )
-            if self._check.passes(trajectory, arm):
-                return trajectory, tried * share
+            if trajectory is not None and self._check.passes(trajectory, arm):
+                return trajectory, tried
         return None, 0.0
 
-    def _report_check(self, planned: float, share: float, interventions: list[Intervention]) -> None:
-        if share < planned * _AS_ASKED and planned > 0.0:
-            interventions.append(
-                Intervention(
-                    "trajectory_check", "", planned, share, "",
-                    f"the exact check allows {share:.0%} of the speed asked for where {planned:.0%} was planned",
-                )
-            )
+    def _next_accelerations(self, arm: ArmNow, velocities: np.ndarray) -> np.ndarray:
+        """Accelerations ``(n,)`` a period from now that lead to velocities ``(n,)`` soon and without overshoot.
+
+        A joint that speeds up with ``a`` gains another ``a^2 / 2 j + a period / 2`` while it ramps that down again, and
+        ``period (a_now + a) / 2`` before; the largest ``a`` that leaves the asked velocity unexceeded solves a
+        quadratic equation. All joints keep to the direction of the change, the strictest deciding.
+        """
+        period, jerks = self._period, self._bounds.jerks
+        ahead = velocities - arm.velocities - 0.5 * period * arm.accelerations  # (n,)
+        sizes = np.maximum(np.abs(ahead), 1e-12)
+        usable = np.minimum(
+            jerks * (np.sqrt(period * period + 2.0 * sizes / jerks) - period), self._bounds.accelerations
+        )
+        gain = float(np.min(usable / sizes))
+        tip = arm.jacobian @ ahead
+        for part, highest in zip((slice(0, 3), slice(3, 6)), self._gripper_accelerations, strict=True):
+            gained = gain * length(tip[part])
+            if gained > highest:
+                gain *= highest / gained
+        change = gain * ahead - arm.accelerations
+        use = float(np.max(np.abs(change) / jerks)) / period
+        return arm.accelerations + (change if use <= 1.0 else change / use)
+
+    def _report_lag(self, lag: np.ndarray, share: float, part: int) -> Intervention:
+        size = length(lag[3:] if part else lag[:3])
+        subject, unit = ("rotation", "rad") if part else ("translation", "m")
+        return Intervention(
+            f"path_lag_{subject}", "gripper", size, 0.5 * self._lag_limits[part], unit,
+            f"the joints lag {size:.4g} {unit} behind the path: it advances at {share:.0%}",
+        )
 
 
-def _report(limit: str, bound: Bound, clipped: bool) -> Intervention:
+def _report(bound: Bound, turned: bool) -> Intervention:
     what = f"{bound.subject} " if bound.subject else ""
-    effect = "taken out of the motion" if clipped else f"the path is followed at {bound.share:.0%} of its speed"
+    effect = f"the path is followed at {bound.share:.0%} of its speed"
+    if turned:
+        effect = "what leads there is taken out of the motion"
     return Intervention(
-        limit, bound.subject, bound.asked, bound.allowed, bound.unit,
+        bound.limit, bound.subject, bound.asked, bound.allowed, bound.unit,
         f"{what}asked {bound.asked:.4g} {bound.unit}, allowed {bound.allowed:.4g} {bound.unit}: {effect}",
     )

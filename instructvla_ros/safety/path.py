@@ -12,14 +12,19 @@ from instructvla_ros.robot.poses import length, pose_error, rotation_from_vector
 _CATCH_UP_RATE = 15.0
 # Share of a speed limit that catching up may always use, however fast the chunk wants to go.
 _CATCH_UP_SHARE = 0.1
+# Corners between steps are rounded over this time, and over no more than this many steps: the arm begins to turn before
+# the corner, and to brake before the end, as its accelerations need; it strays from the corner by an eighth of the
+# change of velocity times this time.
+_ROUNDING_TIME = 0.1  # [s]
+_ROUNDING_STEPS = 1.0
 
 
 class CommandedPath:
     """Follows chunks by their time line, with a pose that advances only as far as the limits let it.
 
     Step i of a chunk covers ``[stamp + i * period, stamp + (i + 1) * period)``. What is asked of an instant is the
-    step's displacement divided by the period; the commanded pose integrates the share of it that the limits allow, so
-    that it waits for an arm that cannot follow instead of running away from it.
+    step's displacement divided by the period, rounded at the corners; the commanded pose integrates the share of it
+    that the limits allow, so that it waits for an arm that cannot follow instead of running away from it.
 
     Args:
         lag_limits: longest lag of the arm behind the commanded pose, translation [m] and rotation [rad].
@@ -32,7 +37,10 @@ class CommandedPath:
         self.chunk: ActionChunk | None = None
         self._pose = np.eye(4)
         self._travelled = np.zeros((1, 6))  # (H + 1, 6)
+        self._summed = np.zeros((1, 6))  # (H + 1, 6), integral of what is travelled over time
+        self._rounding = _ROUNDING_TIME
         self._covered = 0.0
+        self._owed = np.zeros(6)
 
     @property
     def end(self) -> float:
@@ -48,13 +56,19 @@ class CommandedPath:
             start: ``(4, 4)`` pose to go on from; None for the pose commanded so far.
             now: time [s].
         """
+        covered = now if self.chunk is None else self._covered
+        ahead = -self._ahead(covered) if self.chunk is not None and start is None else np.zeros(6)
         steps = np.concatenate((chunk.translations, chunk.rotations), axis=1)  # (H, 6)
         self._travelled = np.concatenate((np.zeros((1, 6)), np.cumsum(steps, axis=0)))
+        means = 0.5 * chunk.period * (self._travelled[:-1] + self._travelled[1:])
+        self._summed = np.concatenate((np.zeros((1, 6)), np.cumsum(means, axis=0)))
+        self._rounding = min(_ROUNDING_TIME, _ROUNDING_STEPS * chunk.period)
         if start is not None:
-            self._pose = start.copy()
-        if self.chunk is None:
-            self._covered = now
+            self._pose, self._owed = start.copy(), np.zeros(6)
+        self._covered = covered
         self.chunk = chunk
+        # What rounding brings forward across this moment is neither lost nor done twice.
+        self._owed = self._owed + ahead + self._ahead(covered)
 
     def drop(self) -> None:
         """Follows nothing any more."""
@@ -82,19 +96,24 @@ class CommandedPath:
             return np.zeros(6), 0.0
         return (self._travelled_at(until) - self._travelled_at(start)) / span, span
 
-    def advance(self, twist: np.ndarray, span: float, until: float, low: np.ndarray, high: np.ndarray) -> None:
+    def advance(
+        self, asked: np.ndarray, share: float, span: float, until: float, low: np.ndarray, high: np.ndarray
+    ) -> None:
         """Moves the commanded pose on.
 
         Args:
-            twist: ``(6,)`` what the limits have left of the twist asked for [m/s, rad/s].
+            asked: ``(6,)`` twist asked for [m/s, rad/s].
+            share: what the limits have left of it, 0 to 1.
             span: for how long [s].
             until: the time that is covered now [s].
             low: ``(3,)`` lowest position of the commanded pose [m].
             high: ``(3,)`` highest [m].
         """
         self._covered = max(self._covered, until)
-        self._pose[:3, 3] = np.minimum(np.maximum(self._pose[:3, 3] + twist[:3] * span, low), high)
-        self._pose[:3, :3] = rotation_from_vector(twist[3:] * span) @ self._pose[:3, :3]
+        displacement = share * (span * asked + self._owed)
+        self._owed = np.zeros(6)
+        self._pose[:3, 3] = np.minimum(np.maximum(self._pose[:3, 3] + displacement[:3], low), high)
+        self._pose[:3, :3] = rotation_from_vector(displacement[3:]) @ self._pose[:3, :3]
 
     def lag(self, pose: np.ndarray) -> np.ndarray:
         """From a pose to the commanded one, ``(6,)`` [m, rad]."""
@@ -122,10 +141,29 @@ class CommandedPath:
                 twist[part] *= budget / speed
         return twist
 
-    def _travelled_at(self, time: float) -> np.ndarray:
+    def _ahead(self, time: float) -> np.ndarray:
+        """By how much rounding has run ahead of the steps themselves, ``(6,)`` [m, rad]."""
         assert self.chunk is not None
         steps = len(self._travelled) - 1
         progress = min(max((time - self.chunk.stamp) / self.chunk.period, 0.0), float(steps))
         index = min(int(progress), steps - 1)
         before = self._travelled[index]
-        return before + (progress - index) * (self._travelled[index + 1] - before)
+        return self._travelled_at(time) - before - (progress - index) * (self._travelled[index + 1] - before)
+
+    def _travelled_at(self, time: float) -> np.ndarray:
+        """Displacement ``(6,)`` since the start of the chunk, its corners rounded by a moving mean [m, rad]."""
+        half = 0.5 * self._rounding
+        return (self._summed_at(time + half) - self._summed_at(time - half)) / self._rounding
+
+    def _summed_at(self, time: float) -> np.ndarray:
+        assert self.chunk is not None
+        steps = len(self._travelled) - 1
+        progress = (time - self.chunk.stamp) / self.chunk.period
+        if progress <= 0.0:
+            return self._summed[0]
+        index = min(int(progress), steps - 1)
+        left = progress - index
+        within = min(left, 1.0)
+        before, after = self._travelled[index], self._travelled[index + 1]
+        mean = before * within + 0.5 * within * within * (after - before)
+        return self._summed[index] + self.chunk.period * (mean + (left - within) * after)

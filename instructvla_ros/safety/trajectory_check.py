@@ -5,105 +5,132 @@
 import numpy as np
 
 from instructvla_ros.robot.kinematics import KinematicChain
-from instructvla_ros.robot.poses import length
-from instructvla_ros.robot.trajectory import JointTrajectory
+from instructvla_ros.safety.braking import JerkTrajectory
+from instructvla_ros.safety.joint_bounds import JointBounds
 from instructvla_ros.safety.limits import SafetyLimits
 from instructvla_ros.safety.motion import ArmNow
-from instructvla_ros.safety.path_limits.joint_position import joint_ranges
+from instructvla_ros.safety.rooms import Configurations, RoomSet
 
 _ROUNDING = 1e-9
-# Share of the braking distance after which the gripper point is looked at.
-_LOOKED_AT = (0.5, 1.0)
+# Time over which the change of the Jacobian along the motion is taken [s].
+_INSTANT = 1e-4
+# Share of the gripper's acceleration limits that may be used at the points looked at; in between it is a little higher.
+_ACCELERATION_AIM = 0.97
 
 
 class TrajectoryCheck:
-    """Checks a trajectory of :func:`~instructvla_ros.safety.braking.move_and_brake` from end to end.
+    """Checks a trajectory of :class:`~instructvla_ros.safety.braking.Braking` from end to end.
 
-    The path limits plan with first-order formulas; this check uses the exact positions, and is what the promises rest
-    on. The arm may start outside a range or the workspace: then the bounds are where it is, and follow it inward.
+    What is planned with first-order formulas is checked here with the exact positions; the promises rest on this. The
+    arm may start beyond a bound: then the bound is where it is, and follows it inward.
 
-    Between the points looked at, the gripper point strays from the straight line by no more than
-    ``reach * (sum |joint displacement|)^2 / 8``, because the second derivative of a serial chain's tip position is at
-    most its reach per squared radian; this is kept off the walls.
+    Joints are checked exactly at every instant: acceleration is linear and position cubic between points. For the rest
+    the trajectory is looked at in its points. Between two configurations a point of the arm strays from the straight
+    line by no more than ``reach * (sum |joint displacement|)^2 / 8``, because the second derivative of its position is
+    at most the reach per squared radian, and by ``reach`` times what the joints stray from their own straight line;
+    this is kept off the rooms.
 
     Args:
         limits: the limits in force.
         chain: the arm.
-        outside_tolerance: how far an arm that starts outside the workspace may drift outward in all [m].
+        rooms: all rooms of the arm.
+        bounds: of the joints.
     """
 
-    def __init__(self, limits: SafetyLimits, chain: KinematicChain, outside_tolerance: float = 1e-3) -> None:
-        self._chain = chain
-        self._lower, self._upper = joint_ranges(limits, chain)
-        self._box_lower, self._box_upper = limits.workspace.lower, limits.workspace.upper
-        self._translation_speed, self._rotation_speed = limits.translation_speed, limits.rotation_speed
-        self._outside_tolerance = outside_tolerance
-        self._bend = 0.125 * max(chain.reach, 0.0 if chain.revolute.all() else 1.0)
-        self._low, self._high = self._box_lower, self._box_upper
+    def __init__(self, limits: SafetyLimits, chain: KinematicChain, rooms: RoomSet, bounds: JointBounds) -> None:
+        self._chain, self._rooms, self._bounds = chain, rooms, bounds
+        self._horizon = limits.horizon
+        self._speeds = np.array([limits.translation_speed, limits.rotation_speed])
+        self._accelerations = _ACCELERATION_AIM * np.array(
+            [limits.translation_acceleration, limits.rotation_acceleration]
+        )
+        self._least = np.zeros(len(rooms))
 
-    def start_at(self, point: np.ndarray) -> None:
-        """Takes the arm as it is found: where the gripper point ``(3,)`` [m] is outside, it may stay there."""
-        self._low = np.where(point < self._box_lower, point - self._outside_tolerance, self._box_lower)
-        self._high = np.where(point > self._box_upper, point + self._outside_tolerance, self._box_upper)
+    def start_at(self, rooms: np.ndarray) -> None:
+        """Takes the arm as it is found: where its rooms ``(m,)`` are negative, it may stay there."""
+        self._least = np.where(rooms < 0.0, rooms - self._rooms.tolerances, 0.0)
 
-    def follow(self, point: np.ndarray) -> None:
-        """Draws the bounds in behind a gripper point ``(3,)`` [m] that moves inward from outside; once in, it stays."""
-        behind, before = point - self._outside_tolerance, point + self._outside_tolerance
-        self._low = np.where(point < self._box_lower, np.maximum(self._low, behind), self._box_lower)
-        self._high = np.where(point > self._box_upper, np.minimum(self._high, before), self._box_upper)
+    def follow(self, rooms: np.ndarray) -> None:
+        """Draws the bounds in behind an arm that moves inward from outside; once inside, it stays."""
+        self._least = np.where(rooms < 0.0, np.maximum(self._least, rooms - self._rooms.tolerances), 0.0)
 
-    def passes(self, trajectory: JointTrajectory, arm: ArmNow) -> bool:
-        """Whether every instant of the trajectory is within joint ranges, workspace and gripper speed."""
-        positions, velocities = trajectory.positions, trajectory.velocities
-        if not (np.isfinite(positions).all() and np.isfinite(velocities).all()):
+    def passes(self, trajectory: JerkTrajectory, arm: ArmNow) -> bool:
+        """Whether every instant of the trajectory keeps the limits."""
+        if trajectory.times[-1] > self._horizon + _ROUNDING or not np.isfinite(trajectory.positions).all():
             return False
-        return self._joints_pass(positions, velocities, arm) and self._gripper_passes(positions, velocities, arm)
+        return self._joints_pass(trajectory) and self._gripper_passes(trajectory, arm)
 
-    def _joints_pass(self, positions: np.ndarray, velocities: np.ndarray, arm: ArmNow) -> bool:
-        start, following = velocities[0], velocities[1]
-        # Where a joint turns round within the first segment, it reaches furthest in between: at velocity 0.
-        turning = start * following < 0.0
-        change = np.where(turning, start - following, 1.0)
-        furthest = positions[0] + np.where(turning, 0.5 * start * start * arm.period / change, 0.0)
-        lowest = np.minimum(positions[1:].min(axis=0), furthest)
-        highest = np.maximum(positions[1:].max(axis=0), furthest)
-        return bool(
-            (lowest >= np.minimum(self._lower, positions[0]) - _ROUNDING).all()
-            and (highest <= np.maximum(self._upper, positions[0]) + _ROUNDING).all()
+    def _joints_pass(self, trajectory: JerkTrajectory) -> bool:
+        positions, velocities, accelerations = trajectory.positions, trajectory.velocities, trajectory.accelerations
+        spans = (trajectory.times[1:] - trajectory.times[:-1])[:, None]
+        # Velocity is furthest out where acceleration passes through 0 within a segment.
+        before, after = accelerations[:-1], accelerations[1:]
+        turning = before * after < 0.0
+        change = np.where(turning, before - after, 1.0)
+        furthest = velocities[:-1] + np.where(turning, 0.5 * before * before * spans / change, 0.0)
+        fastest = np.maximum(np.abs(velocities).max(axis=0), np.abs(furthest).max(axis=0))
+        if (fastest > self._bounds.speeds + _ROUNDING).any():
+            return False
+        # A cubic lies within the hull of its control points (Bezier).
+        thirds = spans / 3.0
+        inner = np.concatenate((positions[:-1] + thirds * velocities[:-1], positions[1:] - thirds * velocities[1:]))
+        start = positions[0]
+        below = self._bounds.lower - np.minimum(positions.min(axis=0), inner.min(axis=0))
+        above = np.maximum(positions.max(axis=0), inner.max(axis=0)) - self._bounds.upper
+        if not ((below > _ROUNDING).any() or (above > _ROUNDING).any()):
+            return True
+        # A joint that starts beyond its range turns back into it, and never round again.
+        returning = np.minimum(velocities.min(axis=0), furthest.min(axis=0)) >= -_ROUNDING
+        down = np.maximum(velocities.max(axis=0), furthest.max(axis=0)) <= _ROUNDING
+        returning &= start < self._bounds.lower
+        down &= start > self._bounds.upper
+        return bool((returning | (below <= _ROUNDING)).all() and (down | (above <= _ROUNDING)).all())
+
+    def _gripper_passes(self, trajectory: JerkTrajectory, arm: ArmNow) -> bool:
+        times, positions = trajectory.times, trajectory.positions
+        velocities, accelerations = trajectory.velocities, trajectory.accelerations
+        moving = len(positions) - 1  # the last one rests
+        ahead = positions[:moving] + _INSTANT * velocities[:moving]
+        seen = Configurations.of(self._chain, np.concatenate((positions, ahead)))
+        jacobians = seen.jacobians[: moving + 1]
+        tip = (jacobians @ velocities[:, :, None])[:, :, 0]  # (S, 6)
+        if self._beyond(tip, self._speeds):
+            return False
+        turning = (seen.jacobians[moving + 1 :] - jacobians[:moving]) / _INSTANT
+        gaining = jacobians[:moving] @ accelerations[:moving, :, None] + turning @ velocities[:moving, :, None]
+        if self._beyond(gaining[1:, :, 0], self._accelerations):
+            return False
+        return self._rooms_pass(
+            seen.first(moving + 1), arm.rooms, positions, velocities, accelerations, times[1:] - times[:-1]
         )
 
-    def _gripper_passes(self, positions: np.ndarray, velocities: np.ndarray, arm: ArmNow) -> bool:
-        reached, jacobian = self._chain.forward_and_jacobian(positions[1])
-        tip = jacobian @ velocities[1]
-        if length(tip[:3]) > self._translation_speed or length(tip[3:]) > self._rotation_speed:
-            return False
-        displacement = positions[1] - positions[0]
-        bent = self._bent_by_acceleration(displacement, velocities[0], velocities[1], arm.period)
-        if not self._point_passes(reached[:3, 3], displacement, bent):
-            return False
-        braking = positions[-1] - positions[1]
-        before = 0.0
-        for share in _LOOKED_AT:
-            point = self._chain.forward(positions[1] + share * braking)[:3, 3]
-            if not self._point_passes(point, (share - before) * braking, 0.0):
-                return False
-            before = share
-        return True
+    @staticmethod
+    def _beyond(values: np.ndarray, limits: np.ndarray) -> bool:
+        squares = values * values
+        return bool(
+            (squares[:, :3].sum(axis=1) > limits[0] ** 2).any() or (squares[:, 3:].sum(axis=1) > limits[1] ** 2).any()
+        )
 
-    def _bent_by_acceleration(
-        self, displacement: np.ndarray, start: np.ndarray, following: np.ndarray, period: float
-    ) -> float:
-        """How far the first segment, a parabola in joint space, may lead the gripper point off the straight line [m].
+    def _rooms_pass(
+        self,
+        seen: Configurations,
+        start: np.ndarray,
+        positions: np.ndarray,
+        velocities: np.ndarray,
+        accelerations: np.ndarray,
+        spans: np.ndarray,
+    ) -> bool:
+        chords = positions[1:] - positions[:-1]  # (S - 1, n)
+        covered = np.abs(chords).sum(axis=1)
+        squared = np.maximum((chords * chords).sum(axis=1), 1e-18)[:, None]
+        # Acceleration along the chord makes the motion early or late, not crooked, unless it turns round.
+        ends = np.stack((accelerations[:-1], accelerations[1:]))  # (2, S - 1, n)
+        along = np.einsum("esn,sn->es", ends, chords)[:, :, None] / squared * chords
+        onward = (velocities[:-1] * chords).sum(axis=1) >= 0.0
+        onward &= (velocities[1:] * chords).sum(axis=1) >= -1e-12
+        crooked = np.where(onward[:, None], np.abs(ends - along).max(axis=0), np.abs(ends).max(axis=0)).sum(axis=1)
+        strays = 0.125 * (covered * covered + spans * spans * crooked)  # (S - 1,)
+        rooms = self._rooms.along(seen, start, float((covered + 8.0 * strays).sum()))  # (S, m)
+        lowest = np.minimum(rooms[:-1], rooms[1:]) - strays[:, None] * self._rooms.reach
+        return bool((lowest >= self._least).all())
 
-        A parabola strays from its chord by an eighth of its change of velocity times its duration. The part along the
-        chord counts only if the motion turns round within the segment: else it is merely early or late.
-        """
-        change = following - start
-        squared = float(np.dot(displacement, displacement))
-        if squared > 0.0 and np.dot(start, displacement) >= 0.0 and np.dot(following, displacement) >= 0.0:
-            change = change - displacement * (float(np.dot(change, displacement)) / squared)
-        return self._bend * period * float(np.abs(change).sum())
-
-    def _point_passes(self, point: np.ndarray, displacement: np.ndarray, bent: float) -> bool:
-        off = self._bend * float(np.abs(displacement).sum()) ** 2 + bent
-        return bool((point >= self._low + off).all() and (point <= self._high - off).all())

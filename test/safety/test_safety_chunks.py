@@ -84,7 +84,7 @@ def test_an_untimely_chunk_is_refused_and_the_one_being_followed_goes_on(rig, ca
     assert report.state is SafetyState.MOVING and report.sequence == followed.sequence
     start = rig.point
     rig.run(0.3)
-    np.testing.assert_allclose(rig.point - start, [0.03, 0.0, 0.0], atol=1e-3)
+    np.testing.assert_allclose(rig.point - start, [0.03, 0.0, 0.0], atol=2.5e-3)
 
 
 def test_a_refused_chunk_leaves_its_number_free_for_a_good_one(rig):
@@ -117,7 +117,7 @@ def test_a_newer_chunk_replaces_the_older_one_at_once(rig):
     rig.run(0.15)
     start = rig.point
     rig.run(0.3)
-    np.testing.assert_allclose(rig.point - start, [0.0, 0.03, 0.0], atol=1e-3)
+    np.testing.assert_allclose(rig.point - start, [0.0, 0.03, 0.0], atol=2.5e-3)
 
 
 def test_of_several_chunks_in_one_step_the_newest_is_followed(rig):

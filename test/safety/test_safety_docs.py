@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from instructvla_ros.safety import SafetyLimits, SafetyState
-from instructvla_ros.safety.path_limits import PATH_LIMITS
+from instructvla_ros.safety.room_limits import ROOM_LIMITS
+from instructvla_ros.safety.speed_limits import SPEED_LIMITS
+from instructvla_ros.safety.states import diagram
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 PAGE = (REPOSITORY / "docs" / "safety.md").read_text(encoding="utf-8")
@@ -33,9 +35,13 @@ def test_the_table_of_states_is_that_of_the_code_and_of_the_message():
     assert {name: int(number) for name, number in re.findall(r"STATE_(\w+)=(\d+)", message)} == documented
 
 
+def test_the_picture_of_the_states_is_that_of_the_code():
+    assert f"```mermaid\n{diagram()}```" in PAGE
+
+
 def test_every_promise_names_tests_that_exist():
     tests = set()
-    for path in (REPOSITORY / "test" / "safety").glob("test_*.py"):
+    for path in [path for room in ("safety", "nodes") for path in (REPOSITORY / "test" / room).glob("test_*.py")]:
         tests |= set(re.findall(r"^def (test_\w+)", path.read_text(encoding="utf-8"), flags=re.MULTILINE))
     rows = _rows("Promises")
     assert len(rows) > 20
@@ -52,11 +58,13 @@ def test_every_promise_names_limits_that_exist():
 
 def test_every_intervention_is_explained():
     documented = {name for row in _rows("Interventions") for name in re.findall(r"`(\w+)`", row[0])}
-    emitted = {limit.name for limit in PATH_LIMITS}
+    emitted = {limit.name for limit in (*SPEED_LIMITS, *ROOM_LIMITS)}
     emitted |= {"path_lag_translation", "path_lag_rotation", "max_step_translation", "max_step_rotation"}
     pattern = r'(?:Intervention|_malformed|_untimely|fault|_note)\(\s*"(\w+)"'
-    for path in (REPOSITORY / "instructvla_ros" / "safety").rglob("*.py"):
-        emitted |= set(re.findall(pattern, path.read_text(encoding="utf-8")))
+    rooms = [REPOSITORY / "instructvla_ros" / room for room in ("safety", "nodes")]
+    for path in [path for room in rooms for path in room.rglob("*.py")]:
+        text = path.read_text(encoding="utf-8")
+        emitted |= set(re.findall(pattern, text)) | set(re.findall(r'^LIMIT = "(\w+)"', text, flags=re.MULTILINE))
     emitted |= {"stop", "emergency_stop"}
     assert documented == emitted
 

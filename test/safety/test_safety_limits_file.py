@@ -175,6 +175,9 @@ def test_a_period_that_leaves_no_time_to_brake_is_refused(limits, chain, period)
 
 
 def test_joint_speeds_are_capped_by_what_the_horizon_lets_brake(limits, chain):
-    caps = SafetyFilter(limits, chain, "base_link", period=0.01).joint_speed_caps
-    expected = [min(joint.velocity, joint.acceleration * (limits.horizon - 0.01)) for joint in limits.joints.values()]
+    caps = SafetyFilter(limits, chain, "base_link", period=0.01).bounds.speeds
+    expected = [
+        min(joint.velocity, joint.acceleration * (limits.horizon - 0.01 - 2.0 * joint.acceleration / joint.jerk))
+        for joint in limits.joints.values()
+    ]
     np.testing.assert_allclose(caps, expected)

@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from instructvla_ros.safety import SafetyState, Stops
+from instructvla_ros.safety.braking import shortest_stops
 from instructvla_ros.safety.gripper_ramp import GripperRamp
 
 EAST = (0.03, 0.0, 0.0)
@@ -38,24 +39,26 @@ def test_braking_starts_at_once_and_takes_the_shortest_time(make_rig, moment, di
     for index in range(moment):
         rig.step([rig.chunk(step, turn)] if index % 20 == 0 else [])
     rig.step(stops=ASKED)
-    _, velocities = rig.command.trajectory.sample(0.0)
-    # All joints brake together, straight in joint space: the slowest of them to brake sets the time.
-    shortest = float(np.max(np.abs(velocities) / rig._accelerations))
-    assert rig.command.trajectory.duration <= max(shortest, 0.01) + 1.1e-3
+    _, velocities, accelerations = rig.command.trajectory.state(0.0)
+    # No joint can stop sooner by itself, whatever becomes of the direction.
+    bounds = rig.filter.bounds
+    stops = shortest_stops(velocities, accelerations, bounds.accelerations, bounds.jerks).sum(axis=1)
+    shortest = float(stops.max())
+    assert rig.command.trajectory.duration <= max(1.5 * shortest, 0.01) + 1e-3
     ticks = 0
     while not rig.at_rest:
         rig.step()
         ticks += 1
-    assert ticks <= np.ceil(shortest / 0.01) + 1
+    assert ticks <= np.ceil(1.5 * shortest / 0.01) + 1
 
 
 def test_a_stop_keeps_the_direction_of_the_motion(rig):
     rig.drive(0.5, EAST)
     rig.step(stops=ASKED)
-    velocities = rig.command.trajectory.velocities[0]
-    travelled = rig.command.trajectory.positions[-1] - rig.command.trajectory.positions[0]
-    across = travelled - velocities * (travelled @ velocities) / (velocities @ velocities)
-    np.testing.assert_allclose(across, 0.0, atol=1e-6)
+    start, end = (rig.chain.forward(rig.command.trajectory.positions[index])[:3, 3] for index in (0, -1))
+    travelled = end - start
+    assert travelled[0] > 1e-3
+    np.testing.assert_allclose(travelled[1:], 0.0, atol=0.05 * travelled[0])
 
 
 def test_a_reset_alone_moves_nothing(rig):

@@ -15,12 +15,15 @@ class KeepOutLimit(RoomLimit):
 
     name = "keep_out"
     unit = "m"
+    standoff = 0.001
+    tolerance = 1e-3
 
     def __init__(self, limits: SafetyLimits, chain: KinematicChain) -> None:
         body = Body(limits, chain)
         boxes = limits.keep_out if body.moving else ()
         self.subjects = tuple(f"{body.shapes[index].name}, {box.name}" for box in boxes for index in body.moving)
         self.slow = np.full(len(self.subjects), limits.clearance_slow - limits.clearance_halt)
+        self.fastest = np.full(len(self.subjects), limits.translation_speed)
         self.reach = np.array([body.reach(index) for _ in boxes for index in body.moving])
         self._centres, radii, self._begins = body.cover(body.moving)
         self._kept = radii + limits.clearance_halt

@@ -21,6 +21,8 @@ class SelfCollisionLimit(RoomLimit):
 
     name = "self_collision"
     unit = "m"
+    standoff = 0.001
+    tolerance = 1e-3
 
     def __init__(self, limits: SafetyLimits, chain: KinematicChain) -> None:
         body = Body(limits, chain)
@@ -28,6 +30,7 @@ class SelfCollisionLimit(RoomLimit):
         pairs = [sorted((index[a], index[b]), key=lambda place: body.carriers[place]) for a, b in limits.self_collision]
         self.subjects = tuple(f"{a}, {b}" for a, b in limits.self_collision)
         self.slow = np.full(len(pairs), limits.clearance_slow - limits.clearance_halt)
+        self.fastest = np.full(len(pairs), limits.translation_speed)
         # Seen from the link that carries the first, only the joints between the two move the second.
         self.reach = np.array([body.reach(second, after=int(body.carriers[first])) for first, second in pairs])
         firsts, seconds = np.array(pairs, dtype=int).reshape(-1, 2).T

@@ -15,7 +15,8 @@ class TableLimit(RoomLimit):
 
     name = "table"
     unit = "m"
-    bends = True
+    standoff = 0.001
+    tolerance = 1e-3
 
     def __init__(self, limits: SafetyLimits, chain: KinematicChain) -> None:
         body = Body(limits, chain)
@@ -28,6 +29,7 @@ class TableLimit(RoomLimit):
         shapes = [end % count for end in ends]
         self.subjects = tuple(body.shapes[index].name for index in shapes)
         self.slow = np.full(len(ends), limits.clearance_slow - limits.clearance_halt)
+        self.fastest = np.full(len(ends), limits.translation_speed)
         self.reach = np.array([body.reach(index) for index in shapes])
         self._ends = body.ends.weighted(np.eye(2 * count)[:, ends])
         self._lowest = body.radii[shapes] + limits.clearance_halt + limits.table
