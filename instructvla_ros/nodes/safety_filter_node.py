@@ -185,7 +185,7 @@ class SafetyFilterNode(RunnableNode):
         report = self._waiting
         if safety_filter is not None:
             stops = Stops(mail.emergency, mail.stop, mail.reset is not None, broken)
-            command, report = safety_filter.step(now, mail.joint_state, mail.chunks, stops)
+            command, report = safety_filter.step(now, mail.joint_state, mail.chunks, stops, speed_scale)
             if command is not None:
                 self._publish_command(command, now)
         before, self._report = self._report, report

@@ -105,6 +105,20 @@ def test_while_it_runs_the_limits_can_only_be_made_stricter(graph: Graph, arm: S
     graph.wait_until(lambda: arm.statuses[-1][1].speed_scale == 0.25, "the new scale in the status")
 
 
+def test_a_speed_scale_slows_the_arm_while_it_moves_and_zero_brings_it_to_rest(graph: Graph, arm: StandInArm) -> None:
+    StandInPolicy(graph.node, speed=0.2)
+    arm.await_motion(0.5)
+    assert set_parameter(graph, "speed_scale", 0.0).successful
+    graph.wait_until(lambda: arm.speed() < 1e-4, "the arm to rest")
+    assert set_parameter(graph, "speed_scale", 0.2).successful
+    arm.await_motion(0.01)
+    since = len(arm.motion)
+    graph.wait_until(lambda: len(arm.motion) > since + 100, "a second of slow motion")
+    slow = max(float(np.abs(sample.velocities).max()) for sample in list(arm.motion)[since:])
+    assert set_parameter(graph, "speed_scale", 1.0).successful
+    arm.await_motion(2.0 * slow)
+
+
 @pytest.mark.parametrize("topic", ["action_chunk", "joint_trajectory", "gripper_command"])
 def test_a_second_master_is_a_fault_that_names_it_and_stays_until_a_reset(
     graph: Graph, arm: StandInArm, topic: str
