@@ -21,6 +21,7 @@ from pathlib import Path
 from random import Random
 
 import numpy as np
+from PIL import Image
 
 from instructvla_ros.sim.episode import Episode
 from instructvla_ros.sim.expert import CONTROL_PERIOD, expert_action
@@ -34,7 +35,8 @@ from instructvla_ros.training.language.commands import Intent
 from instructvla_ros.training.language.facts import Facts, Thing
 
 VIEW = "front"
-PICTURE_SIZE = (256, 192)  # [px] the shape of the camera's own frames
+CAMERA_SIZE = (640, 480)  # [px] as the simulated camera publishes: drawn smaller, edges would look different
+PICTURE_SIZE = (256, 192)  # [px] as stored
 CHUNK_LENGTH = 16
 _VERB_SHARES = {"reach": 2, "touch": 2, "push_left": 3, "push_right": 3, "pick_up": 5, "put_next_to": 4}
 _NOISES = (0.0, 0.004, 0.008, 0.012)  # [m] an action
@@ -110,13 +112,17 @@ def _frame(episode: Episode, state: TableState, random: Random, count: int) -> F
     tasks = [episode.task, *_other_tasks(episode, random, count - 1)]
     labels = tuple(_label(task, state, episode, names) for task in tasks)
     return Frame(
-        pictures=(encode_picture(observation.front),),
+        pictures=(encode_picture(_reduced(observation.front)),),
         state=observation.proprioception.astype(np.float32),
         opening=round(float(observation.opening), 4),
         labels=labels,
         facts=facts,
         spots=spots.astype(np.float32),
     )
+
+
+def _reduced(picture: np.ndarray) -> np.ndarray:
+    return np.asarray(Image.fromarray(picture).resize(PICTURE_SIZE, Image.Resampling.BICUBIC))
 
 
 def _other_tasks(episode: Episode, random: Random, count: int) -> Iterator[Task]:
@@ -145,7 +151,7 @@ def _work(arguments: tuple[Path, int, int, float, int, CollectSettings, Split]) 
     writer = DatasetWriter(folder, (VIEW,), 1.0 / CONTROL_PERIOD, "instructvla_ros table-top arm", PICTURE_SIZE)
     started, count = time.monotonic(), 0
     episodes = {
-        shadows: Episode(split, picture=PICTURE_SIZE, smooth_edges=settings.smooth_edges, shadows=shadows)
+        shadows: Episode(split, picture=CAMERA_SIZE, smooth_edges=settings.smooth_edges, shadows=shadows)
         for shadows in (False, True)
     }
     tqdm = import_extra("tqdm", "to show progress").tqdm

@@ -154,7 +154,9 @@ class Composer:
         assert frame.facts is not None
         stale = self._acts and command.intent.target is not None and random.random() < _STALE
         of = random.choice(frame.labels) if stale else label
-        return command.reasoning(frame.facts, motion(of.chunk, frame.opening)), stale
+        words = command.reasoning(frame.facts, motion(of.chunk, frame.opening))
+        # what the model says ends with the space before its queries, and is followed by another when it is acted on
+        return f"{words} " if stale else words, stale
 
     def _exchange(self, frame: Frame, random: Random) -> _Said | None:
         if frame.exchanges:

@@ -12,7 +12,14 @@ import pytest
 from instructvla_ros.sim.episode import Episode
 from instructvla_ros.sim.rendering import RenderingUnavailableError, choose_backend
 from instructvla_ros.sim.splits import TRAIN
-from instructvla_ros.training.collect import CHUNK_LENGTH, PICTURE_SIZE, CollectSettings, collect, demonstrate
+from instructvla_ros.training.collect import (
+    CAMERA_SIZE,
+    CHUNK_LENGTH,
+    PICTURE_SIZE,
+    CollectSettings,
+    collect,
+    demonstrate,
+)
 from instructvla_ros.training.dataset import read_dataset
 from instructvla_ros.training.language.words import COLORS, SHAPES, TASKS
 
@@ -24,7 +31,7 @@ except RenderingUnavailableError as error:
 
 @pytest.fixture(scope="module")
 def demonstrations():
-    episode = Episode(TRAIN, picture=PICTURE_SIZE)
+    episode = Episode(TRAIN, picture=CAMERA_SIZE)
     made = [demonstrate(episode, seed, CollectSettings()) for seed in range(4)]
     again = demonstrate(episode, 0, CollectSettings())
     episode.close()
@@ -51,6 +58,7 @@ def test_spots_are_where_things_are_seen(demonstrations):
         frame = demonstration.frames[0]
         (picture,) = frame.images()
         height, width = picture.shape[:2]
+        assert (width, height) == PICTURE_SIZE
         for thing, (across, down) in zip(frame.facts.things, frame.spots, strict=True):
             assert 0.0 <= across < 1.0 and 0.0 <= down < 1.0
             red, green, blue = (int(value) for value in picture[int(down * height), int(across * width)])
