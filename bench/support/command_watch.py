@@ -8,11 +8,12 @@ from collections import Counter
 
 import numpy as np
 
+from instructvla_ros.robot.kinematics import KinematicChain
 from instructvla_ros.robot.trajectory import JointTrajectory
 from instructvla_ros.safety import SafetyLimits
+from instructvla_ros.safety.audit import CommandAudit
 
-_TINY = 1e-6  # rounding on the way through a message, in the units of what is compared
-_SLACK = 1.01  # times a limit on speed or acceleration: points are 0.01 s apart, and times are whole nanoseconds
+CONTINUITY = "continuity"
 
 
 def jump(before: JointTrajectory, after: JointTrajectory, elapsed: float) -> float:
@@ -40,47 +41,50 @@ def jump(before: JointTrajectory, after: JointTrajectory, elapsed: float) -> flo
 
 
 class CommandWatch:
-    """Judges every command of a stream, and counts the promises that it breaks.
+    """Judges a stream of commands as it was heard, and counts the promises that it breaks.
+
+    Each must begin on the one before it; the rest is up to :class:`~instructvla_ros.safety.audit.CommandAudit`.
 
     Attributes:
         broken: how often each promise was broken.
         examples: the first case of each in words.
-        commands: how many commands were judged.
+        commands: how many commands were heard.
+        audit: the audit, with the largest use of each limit.
 
     Args:
         limits: the limits that the filter should keep.
+        chain: the arm.
         jump_tolerance: how far a command may begin off the one before it [rad].
+        every: of how many commands one is audited from end to end, which takes a few milliseconds.
     """
 
-    def __init__(self, limits: SafetyLimits, jump_tolerance: float = 1e-4) -> None:
+    def __init__(
+        self, limits: SafetyLimits, chain: KinematicChain, jump_tolerance: float = 1e-4, every: int = 1
+    ) -> None:
         self.broken: Counter[str] = Counter()
         self.examples: dict[str, str] = {}
         self.commands = 0
-        self._limits, self._jump_tolerance = limits, jump_tolerance
+        self.audit = CommandAudit(limits, chain)
+        self._jump_tolerance, self._every = jump_tolerance, every
         self._before: tuple[float, JointTrajectory] | None = None
 
     def judge(self, arrival: float, trajectory: JointTrajectory) -> None:
         """Take in one command with the monotonic time of its arrival [s]."""
-        self.commands += 1
-        joints = [self._limits.joints[name] for name in trajectory.joint_names]
-        lower, upper = np.array([j.lower for j in joints]), np.array([j.upper for j in joints])
-        speed = np.array([j.velocity for j in joints])
-        acceleration = np.array([j.acceleration for j in joints])
-        outside = np.maximum(lower - trajectory.positions, trajectory.positions - upper).max()
-        self._check("joint range", outside, _TINY)
-        self._check("joint speed", (np.abs(trajectory.velocities) / speed).max(), _SLACK)
-        if len(trajectory.times) > 1:
-            steps = np.diff(trajectory.times)[:, None]  # (points - 1, 1)
-            change = np.abs(np.diff(trajectory.velocities, axis=0)) - _TINY
-            self._check("joint acceleration", (change / steps / acceleration).max(), _SLACK)
-        self._check("rest at the end", np.abs(trajectory.velocities[-1]).max(), _TINY)
-        self._check("horizon", float(trajectory.times[-1]), self._limits.horizon + _TINY)
+        if self.commands % self._every == 0:
+            try:
+                self.audit.command(trajectory, None, 0.0)
+            except AssertionError as error:
+                self._break(str(error).split(" is ")[0], str(error))
         if self._before is not None:
             since, before = self._before
-            self._check("continuity", jump(before, trajectory, arrival - since), self._jump_tolerance)
+            distance = jump(before, trajectory, arrival - since)
+            if not distance <= self._jump_tolerance:
+                self._break(
+                    CONTINUITY, f"begins {distance:.6g} rad off the one before, allowed {self._jump_tolerance:g}"
+                )
         self._before = (arrival, trajectory)
+        self.commands += 1
 
-    def _check(self, promise: str, value: float, allowed: float) -> None:
-        if not value <= allowed:
-            self.broken[promise] += 1
-            self.examples.setdefault(promise, f"{promise}: {value:.6g}, allowed {allowed:.6g}")
+    def _break(self, promise: str, example: str) -> None:
+        self.broken[promise] += 1
+        self.examples.setdefault(promise, example)

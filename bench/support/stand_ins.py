@@ -152,6 +152,7 @@ class StandInArm:
 
     Attributes:
         graph: whose executor runs it.
+        chain: kinematics of the arm.
         commands: the newest trajectories.
         motion: the newest samples of what is executed, one for each joint state.
         statuses: the newest safety statuses, each with its monotonic time of coming [s].
@@ -181,7 +182,7 @@ class StandInArm:
         self.frozen_at: np.ndarray | None = None
         self._follower = TrajectoryFollower(ARM_JOINTS, HOME)
         profile = RobotProfile.load("sim")
-        self._chain = KinematicChain.from_urdf(urdf(), profile.base_frame, profile.tip_frame)
+        self.chain = KinematicChain.from_urdf(urdf(), profile.base_frame, profile.tip_frame)
         self.graph, self._on_command = graph, on_command
         node = graph.node
         self._joint_states = node.create_publisher(JointStateMessage, "joint_states", qos.SENSOR)
@@ -226,7 +227,7 @@ class StandInArm:
 
     def gripper(self) -> np.ndarray:
         """Where the gripper is now, ``(3,)`` [m]."""
-        return self._chain.forward(self.sample().positions)[:3, 3]
+        return self.chain.forward(self.sample().positions)[:3, 3]
 
     def speed(self) -> float:
         """Speed of the fastest joint now [rad/s]."""

@@ -120,7 +120,7 @@ def main() -> int:
         SCENARIOS[name](arm, cable)
         faults = {status.reason for _, status in list(arm.statuses) if status.state == SafetyStatus.STATE_FAULT}
         assert not faults, faults
-        watch = CommandWatch(LIMITS, jump_tolerance=5e-3)
+        watch = CommandWatch(LIMITS, arm.chain, jump_tolerance=5e-3, every=3)
         for command in list(arm.commands):
             watch.judge(command.arrival, command.trajectory)
         assert not watch.broken, watch.examples

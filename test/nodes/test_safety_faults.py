@@ -9,6 +9,7 @@ Every process is real. Times to rest are judged on what a perfect driver execute
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import JointState
 from trajectory_msgs.msg import JointTrajectory
 
+from bench.support.command_watch import CommandWatch
 from bench.support.live_graph import ROOT, Graph, Process
 from bench.support.stand_ins import STEP_PERIOD, STEPS, StandInArm
 from instructvla_ros.msg import SafetyStatus
@@ -40,14 +42,18 @@ def start_filter(graph: Graph) -> Process:
 
 
 @pytest.fixture
-def arm(graph: Graph) -> StandInArm:
-    """An arm in motion by a policy through the filter, each a process of its own."""
+def arm(graph: Graph) -> Iterator[StandInArm]:
+    """An arm in motion by policy and filter, each a process of its own; its commands are audited at the end."""
     arm = StandInArm(graph)
     arm.filter = start_filter(graph)
     arm.policy = start_policy(graph)
     arm.await_state(SafetyStatus.STATE_MOVING)
     arm.await_motion(0.4)
-    return arm
+    yield arm
+    watch = CommandWatch(LIMITS, arm.chain, jump_tolerance=np.inf, every=5)
+    for command in list(arm.commands):
+        watch.judge(command.arrival, command.trajectory)
+    assert not watch.broken, watch.examples
 
 
 def never_a_fault(arm: StandInArm) -> bool:
