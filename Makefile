@@ -14,6 +14,8 @@ DEMO_SECONDS ?= 30
 DEMO_CHECKPOINT ?=
 DEMO_ARGUMENTS ?=
 PYTEST_ARGUMENTS ?=
+FUZZ_STEPS ?= 1000000
+FUZZ_ARGUMENTS ?=
 TRAIN_CONFIG ?= tabletop
 TRAIN_OUT ?= runs/tabletop
 TRAIN_MINUTES ?=
@@ -23,7 +25,7 @@ export PYTHON DEMO_INSTRUCTION DEMO_SECONDS DEMO_CHECKPOINT TRAIN_CONFIG TRAIN_O
 
 ENTER := . tools/environment.sh;
 
-.PHONY: help setup demo train test lint types clean
+.PHONY: help setup demo train test fuzz lint types clean
 
 help:  ## show this
 	@echo "make ..."
@@ -50,6 +52,9 @@ train: setup  ## train the small model from nothing (about two hours); again: go
 
 test: lint  ## every test, after ruff and mypy
 	@$(ENTER) python -m pytest $(PYTEST_ARGUMENTS)
+
+fuzz: setup  ## a million steps of hostile input to the safety filter, on every core
+	@$(ENTER) exec python bench/fuzz.py --steps $(FUZZ_STEPS) $(FUZZ_ARGUMENTS)
 
 lint: types  ## ruff and mypy
 	@$(ENTER) ruff check .

@@ -16,6 +16,7 @@ from instructvla_ros.safety.states import TRANSITIONS
 
 PERIOD = 0.01  # [s]
 FRAME = "base_link"
+LATCHED = (SafetyState.STOPPING, SafetyState.STOPPED, SafetyState.FAULT)
 # Gripper some 22 cm above the table, pointing down and forward.
 READY = np.array([0.2, -0.3, 0.3, 0.0, 1.2, 0.0])
 
@@ -67,6 +68,8 @@ class Rig:
         self.report: SafetyReport | None = None
         self.joint_states = "good"
         self.speed_scale = 1.0
+        self.numbered = False  # whether a chunk has been followed since the last reset, which forgets numbers
+        self._followed = (0, 0)
         self._scale, self._scaled_for = 1.0, 0.0
         self._stops = Stops()
         self._sent_at = self.now
@@ -166,6 +169,11 @@ class Rig:
     def _watch_state(self, before: SafetyState, chunks: Sequence[ActionChunk]) -> None:
         """States follow each other as they may, and every change that the filter makes is reported."""
         state = self.report.state
+        if before in LATCHED and state not in LATCHED:
+            self.numbered = False
+        followed = self.report.epoch, self.report.sequence
+        self.numbered |= followed != self._followed
+        self._followed = followed
         assert state is before or (before, state) in TRANSITIONS, f"{before.name} became {state.name}"
         assert self.report.reason, "nobody is told why"
         if state is SafetyState.FAULT and before is not SafetyState.FAULT:
@@ -188,7 +196,7 @@ class Rig:
 
     def _set_anew(self, trajectory: JointTrajectory, positions: np.ndarray, velocities: np.ndarray) -> bool:
         """Whether this is the one jump there may be: an arm that was moved away at rest is held where it is."""
-        latched = self.report.state in (SafetyState.STOPPED, SafetyState.STOPPING, SafetyState.FAULT)
+        latched = self.report.state in LATCHED
         apart = np.abs(positions - self.arm).max()
         return bool(
             (latched or self._stops.reset)

@@ -30,7 +30,8 @@ class CommandAudit:
         chain: the arm.
 
     Attributes:
-        worst: largest use of each limit so far, 1 at the limit; for clearances, the least [m].
+        worst: largest use of each limit so far, 1 at the limit; for distances, the least of an arm
+            that started within bounds [m].
         looked_at: trajectories audited from end to end; those that only go on with the one before are not counted.
     """
 
@@ -168,7 +169,9 @@ class CommandAudit:
         """Values ``(S, m)`` must stay above the least, or above where the arm is where it is below already."""
         if values.size == 0:
             return
-        self.worst[what] = min(self.worst.get(what, np.inf), float(values.min() - least))
+        inside = values[:, values[0] >= least]
+        if inside.size:
+            self.worst[what] = min(self.worst.get(what, np.inf), float(inside.min() - least))
         allowed = np.minimum(least, values[0] - 1.001e-3) - slack
         short = values - allowed
         _require(bool((short >= 0.0).all()), f"{what}: {values.min():.5f}, allowed {least:.5f} or no further out")

@@ -60,7 +60,7 @@ def test_every_intervention_is_explained():
     documented = {name for row in _rows("Interventions") for name in re.findall(r"`(\w+)`", row[0])}
     emitted = {limit.name for limit in (*SPEED_LIMITS, *ROOM_LIMITS)}
     emitted |= {"path_lag_translation", "path_lag_rotation", "max_step_translation", "max_step_rotation"}
-    pattern = r'(?:Intervention|_malformed|_untimely|fault|_note)\(\s*"(\w+)"'
+    pattern = r'(?:Intervention|_malformed|_untimely|fault|_note|refuse)\(\s*"(\w+)"'
     rooms = [REPOSITORY / "instructvla_ros" / room for room in ("safety", "nodes")]
     for path in [path for room in rooms for path in room.rglob("*.py")]:
         text = path.read_text(encoding="utf-8")
