@@ -105,6 +105,8 @@ class Graph:
     def close(self) -> None:
         """End the processes, then the probe."""
         for process in self.processes:
+            process.interrupt()  # all at once, so that they end side by side
+        for process in self.processes:
             process.stop()
         self._executor.shutdown()
         self._thread.join(5.0)
@@ -164,11 +166,17 @@ class Process:
         """Let a frozen one go on."""
         self.process.send_signal(signal.SIGCONT)
 
-    def stop(self) -> int:
-        """Ask it to end as Ctrl-C does, and make it end where that does not help."""
+    def interrupt(self) -> None:
+        """Ask it to end as Ctrl-C does."""
+        self.may_end = True
         if self.alive:
             self.thaw()
             self.process.send_signal(signal.SIGINT)
+
+    def stop(self) -> int:
+        """Ask it to end as Ctrl-C does, and make it end where that does not help."""
+        if self.alive:
+            self.interrupt()
             try:
                 self.process.wait(15.0)
             except subprocess.TimeoutExpired:

@@ -36,6 +36,7 @@ from instructvla_ros.parameters import SAFETY_FILTER_NODE, declare
 from instructvla_ros.policy.profile import RobotProfile
 from instructvla_ros.robot.kinematics import KinematicChain
 from instructvla_ros.safety import (
+    Intervention,
     SafetyCommand,
     SafetyFilter,
     SafetyLimits,
@@ -49,6 +50,7 @@ from instructvla_ros.timing import FixedRateThread
 
 STATUS_AGE = 0.1  # what an operator sees is never older [s]
 GRIPPER_PERIOD = 0.1  # how often an unchanged gripper command is repeated, for a driver that starts late [s]
+MASTERS_PERIOD = 0.05  # how often the masters of the topics are counted, beside at every chunk [s]
 RESET_TIMEOUT = 1.0  # longest wait for a tick to take a reset [s]
 
 
@@ -91,6 +93,8 @@ class SafetyFilterNode(RunnableNode):
         self.create_timer(1.0, self._publish_diagnostics)
         self.add_post_set_parameters_callback(self._on_parameters)
         self._one_master = OneMaster(self, [chunks], [self._trajectory_publisher, self._gripper_publisher])
+        self._broken: Intervention | None = None
+        self.create_timer(MASTERS_PERIOD, self._count_masters)
 
         self._errors_reported = 0
         self._meter = TickMeter(self._period)
@@ -127,7 +131,11 @@ class SafetyFilterNode(RunnableNode):
         self._filter = safety_filter
         self.get_logger().info(f"filter ready for joints {', '.join(chain.joint_names)}")
 
+    def _count_masters(self) -> None:
+        self._broken = self._one_master.broken()
+
     def _on_chunk(self, message: ActionChunkMessage) -> None:
+        self._count_masters()  # before what a second master sends can be followed
         try:
             chunk = messages.chunk_from_message(message, self._monotonic(message.header.stamp))
         except ValueError as error:
@@ -179,7 +187,7 @@ class SafetyFilterNode(RunnableNode):
     def _tick(self) -> None:
         now = self._meter.start()
         safety_filter = self._filter
-        broken = self._one_master.broken()
+        broken = self._broken
         mail = self._mailbox.take(keep_stop=safety_filter is None)
         speed_scale = self._speed_scale
         report = self._waiting
