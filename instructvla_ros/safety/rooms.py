@@ -17,6 +17,8 @@ from instructvla_ros.safety.limits import SafetyLimits
 _NUDGE = 1e-4
 # Rooms larger than their slow band by this much bind nobody: an arm at full speed rests within less [m].
 _FAR = 0.08
+# Rooms of sparing limits bind nobody when they are larger than so many times their slow band.
+_SPARED = 3.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,6 +67,7 @@ class RoomLimit(ABC):
     Attributes:
         name: under which it is reported.
         unit: of its rooms.
+        sparing: whether its rooms cost so much that slopes are only computed near the slow band.
         standoff: room that motions are planned to keep, so that the check of the result does not bite first.
         tolerance: how far in all an arm that starts beyond a bound may drift outward.
         subjects: ``m`` names, what each room is about: a joint, an axis, parts of the arm.
@@ -77,6 +80,7 @@ class RoomLimit(ABC):
 
     name: ClassVar[str]
     unit: ClassVar[str]
+    sparing: ClassVar[bool] = False
     standoff: ClassVar[float]
     tolerance: ClassVar[float]
     subjects: tuple[str, ...]
@@ -150,6 +154,7 @@ class RoomSet:
             radian (or metre) of each joint; for rooms that are far, lower bounds and zeros.
         """
         near = Configurations.of(self._chain, positions + self._nudges)
+        here = near.first(1)
         rooms, shrinking = np.empty(len(self)), np.zeros((len(self), len(positions)))
         for index, (limit, place) in enumerate(zip(self._limits, self._places, strict=True)):
             known = self._known[index]
@@ -158,11 +163,15 @@ class RoomSet:
                 if travelled < known[1]:
                     rooms[place] = known[2] - limit.reach * travelled
                     continue
+            if limit.sparing:
+                rooms[place] = limit.rooms(here)[0]
+                if (rooms[place] > _SPARED * limit.slow).all():
+                    continue
             measured = limit.rooms(near)  # (1 + n, m)
             rooms[place] = measured[0]
             shrinking[place] = (measured[0] - measured[1:]).T / _NUDGE
             self._remember(index, limit, positions, measured[0])
-        return near.first(1), rooms, shrinking
+        return here, rooms, shrinking
 
     def along(self, arm: Configurations, start: np.ndarray, covered: float) -> np.ndarray:
         """Rooms at several configurations of one motion, ``(B, m)``.

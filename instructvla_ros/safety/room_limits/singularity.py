@@ -22,6 +22,7 @@ class SingularityLimit(RoomLimit):
 
     name = "singularity"
     unit = ""
+    sparing = True
     standoff = 0.0
     tolerance = 1e-4
 
