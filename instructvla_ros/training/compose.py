@@ -20,11 +20,12 @@ from instructvla_ros.training.frames import Frame, Label
 from instructvla_ros.training.language.commands import Command, Speaker, roughened
 from instructvla_ros.training.language.facts import motion
 from instructvla_ros.training.language.questions import Questioner
-from instructvla_ros.training.language.words import TASKS
+from instructvla_ros.training.language.words import COLORS, SHAPES, TASKS
 from instructvla_ros.training.objectives import NOWHERE, Batch
 from instructvla_ros.training.packing import pack
 from instructvla_ros.training.settings import StageSettings
 
+_COLORS, _SHAPES = list(COLORS), list(SHAPES)
 _STALE = 0.4  # share of the reasoning that tells of another moment: it is said once, and acted on for a while
 _GAIN, _BIAS = 0.12, 0.06  # of the colours of a picture
 
@@ -103,6 +104,7 @@ class Composer:
                 [self._vision_cell(owners[i], flat[i].target, images[0][0]) for i in acted], dtype=torch.long
             ),
             task=torch.tensor([flat[index].task for index in acted], dtype=torch.long),
+            seen=self._seen(frames),
             place=torch.tensor([_place(owners[i], flat[i].target) for i in acted], dtype=torch.float32).reshape(-1, 3),
         )
 
@@ -205,6 +207,18 @@ class Composer:
         side = self._sizes.image_tower.grid // self._sizes.shuffle_block
         across, down = frame.spots[target]
         return _cell(float(across), float(down), side)
+
+    def _seen(self, frames: Sequence[Frame]) -> torch.Tensor | None:
+        if self._sizes.num_views > 1 or any(frame.facts is None for frame in frames):
+            return None
+        seen = torch.zeros(len(frames), self._sizes.num_image_tokens, 2, dtype=torch.long)
+        for row, frame in enumerate(frames):
+            assert frame.facts is not None
+            for index, thing in enumerate(frame.facts.things):
+                cell = self._language_cell(frame, index)
+                if cell != NOWHERE:
+                    seen[row, cell] = torch.tensor((1 + _COLORS.index(thing.color), 1 + _SHAPES.index(thing.shape)))
+        return seen
 
     def _vision_cell(self, frame: Frame, target: int | None, image: np.ndarray) -> int:
         if target is None or frame.spots is None or self._sizes.num_views > 1:

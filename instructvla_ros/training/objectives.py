@@ -22,6 +22,7 @@ NOWHERE = -1
 """Cell or task of a sample that has none."""
 
 _TIME_ALPHA = 1.5
+_NOTHING_WEIGHT = 0.1
 _PLACE_SCALE = 0.1  # [m] that the place head's numbers are multiples of
 
 
@@ -40,6 +41,8 @@ class Batch:
         vision_cell: ``(A,)`` token of the action vision on it, ``NOWHERE`` without.
         task: ``(A,)`` number of the task, ``NOWHERE`` without.
         place: ``(A, 3)`` the thing's x, y, z relative to the gripper [m].
+        seen: ``(G, N, 2)`` colour and shape, counted from 1, of what each image token lies on; 0 for nothing; None
+            where nobody knows.
     """
 
     pixels: Tensor
@@ -52,6 +55,7 @@ class Batch:
     vision_cell: Tensor
     task: Tensor
     place: Tensor
+    seen: Tensor | None = None
 
     def to(self, device: torch.device) -> "Batch":
         """The same on another device."""
@@ -65,16 +69,28 @@ class GroundingHeads(nn.Module):
         language_width: of the language model.
         vision_width: of the action vision's tokens.
         num_tasks: tasks to tell apart.
+        num_colors: colours to tell apart.
+        num_shapes: shapes to tell apart.
         width: of the space in which latent actions and image tokens meet.
     """
 
-    def __init__(self, language_width: int, vision_width: int, num_tasks: int, width: int = 64) -> None:
+    def __init__(
+        self,
+        language_width: int,
+        vision_width: int,
+        num_tasks: int,
+        num_colors: int,
+        num_shapes: int,
+        width: int = 64,
+    ) -> None:
         super().__init__()
         self.ask = nn.Linear(language_width, width)
         self.answer = nn.Linear(language_width, width)
         self.point = nn.Linear(vision_width, 1)
         self.where = nn.Linear(vision_width, 3)
         self.what = nn.Linear(language_width, num_tasks)
+        self.color = nn.Linear(language_width, 1 + num_colors)
+        self.shape = nn.Linear(language_width, 1 + num_shapes)
 
     def language_scores(self, latent: Tensor, image_tokens: Tensor) -> Tensor:
         """``(P, N)`` how much each of ``(P, N, width)`` image tokens is meant by ``(P, width)`` latents."""
@@ -100,6 +116,7 @@ class Weights:
     pointing: float = 0.3
     task: float = 0.1
     place: float = 0.5
+    seeing: float = 0.5
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,6 +143,7 @@ _WEIGHT_OF = {
     "vision_pointing": "pointing",
     "task": "task",
     "place": "place",
+    "seeing": "seeing",
 }
 
 
@@ -151,6 +169,8 @@ def loss_parts(
         losses["language"] = functional.cross_entropy(scores, prompts.labels)
         if watch:
             figures["token_accuracy"] = _share(scores.argmax(-1) == prompts.labels)
+    if heads is not None and batch.seen is not None and image_tokens.requires_grad:
+        losses["seeing"] = _seeing(heads, batch.seen, image_tokens, figures, watch)
     latents = latents_of(model, flat, prompts)  # (A', L, width) of the prompts with queries
     asking = (prompts.query_start >= 0).nonzero().flatten()
     row_of = torch.full((len(prompts.picture),), NOWHERE, device=flat.device)
@@ -211,6 +231,22 @@ def look(model: InstructVLA, batch: Batch, latents: Tensor) -> Tensor:
     if batch.views is None:
         raise ValueError("a batch with actions needs the pictures for the action vision")
     return model.expert.look(batch.views[batch.prompts.picture[batch.acted]], latents)  # (A, V, N, width)
+
+
+def _seeing(
+    heads: GroundingHeads, seen: Tensor, image_tokens: Tensor, figures: dict[str, float], watch: bool
+) -> Tensor:
+    """Cross-entropy of colour and shape at each image token; most lie on nothing and count less."""
+    losses = []
+    for name, head, wanted in (("color", heads.color, seen[..., 0]), ("shape", heads.shape, seen[..., 1])):
+        scores = head(image_tokens).to(torch.float32)  # (G, N, 1 + kinds)
+        weight = torch.ones(scores.shape[-1], device=scores.device)
+        weight[0] = _NOTHING_WEIGHT
+        losses.append(functional.cross_entropy(scores.flatten(0, 1), wanted.flatten(), weight))
+        if watch:
+            there = wanted > 0
+            figures[f"{name}_accuracy"] = _share(scores.argmax(-1)[there] == wanted[there])
+    return torch.stack(losses).mean()
 
 
 def _language_pointing(

@@ -26,6 +26,7 @@ from instructvla_ros.model.sizes import ModelSizes
 from instructvla_ros.model.statistics import Statistics
 from instructvla_ros.training.language.facts import Facts
 from instructvla_ros.training.language.questions import corpus
+from instructvla_ros.training.language.words import COLORS, SHAPES, TASKS
 from instructvla_ros.training.objectives import GroundingHeads
 from instructvla_ros.training.settings import ACTION, LANGUAGE, TUNING, NewStart
 
@@ -145,13 +146,13 @@ def parameter_groups(model: nn.Module, decay: float) -> list[dict[str, Any]]:
     return [group for group in groups if group["params"]]
 
 
-def new_heads(model: InstructVLA, num_tasks: int, seed: int) -> GroundingHeads:
+def new_heads(model: InstructVLA, seed: int) -> GroundingHeads:
     """Grounding heads that fit a model."""
+    language, vision = model.sizes.language.decoder.width, model.sizes.action_expert.vision.width
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return GroundingHeads(model.sizes.language.decoder.width, model.sizes.action_expert.vision.width, num_tasks).to(
-            model.device
-        )
+        heads = GroundingHeads(language, vision, len(TASKS), len(COLORS), len(SHAPES))
+    return heads.to(model.device)
 
 
 def write_run(

@@ -33,7 +33,6 @@ from instructvla_ros.training.curves import draw_curves
 from instructvla_ros.training.dataset import DatasetError, read_dataset
 from instructvla_ros.training.extras import MissingExtraError, import_extra
 from instructvla_ros.training.frames import Frame, statistics_of
-from instructvla_ros.training.language.words import TASKS
 from instructvla_ros.training.processes import Processes, start_processes
 from instructvla_ros.training.recipe import (
     BASE_FOLDER,
@@ -59,13 +58,17 @@ class Training:
         out: the run folder.
         processes: that share the work.
         curves: whether losses are drawn as pictures, which takes matplotlib.
+        config: where the configuration came from, for the summary.
     """
 
-    def __init__(self, settings: TrainingSettings, out: Path, processes: Processes, curves: bool = True) -> None:
+    def __init__(
+        self, settings: TrainingSettings, out: Path, processes: Processes, curves: bool = True, config: str = ""
+    ) -> None:
         self.settings, self.out = settings, out
         self._processes = processes
         self._work = out / "training"
         self._curves = curves
+        self._config = config
         self._base = BASE_FOLDER
         self.frames: list[Frame] = []
         self.held_out: list[Frame] = []
@@ -119,9 +122,10 @@ class Training:
         settings = self.settings
         model, statistics = self.begin()
         heads_state: dict[str, Any] | None = None
+        steps: dict[str, int] = {}
         for name in settings.stages:
             model = self._grown(model, name)
-            heads = new_heads(model, len(TASKS), settings.seed) if isinstance(settings.start, NewStart) else None
+            heads = new_heads(model, settings.seed) if isinstance(settings.start, NewStart) else None
             if heads is not None and heads_state is not None:
                 heads.load_state_dict(heads_state)
             stage, module = self._stage(name, model, heads)
@@ -130,7 +134,24 @@ class Training:
                 return self.out
             heads_state = heads.state_dict() if heads is not None else None
             self._finish(stage, model, statistics, is_last=name == list(settings.stages)[-1])
+            steps[name] = stage.state.steps
+        if self._processes.is_first:
+            self._summarize(steps)
         return self.out
+
+    def _summarize(self, steps: dict[str, int]) -> None:
+        settings = self.settings
+        summary = {
+            "name": settings.name,
+            "config": self._config,
+            "seed": settings.seed,
+            "minutes": settings.minutes,
+            "threads": settings.threads,
+            "frames": len(self.frames),
+            "held_out": len(self.held_out),
+            "steps": steps,
+        }
+        (self._work / "summary.json").write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
 
     def _chunk_length(self) -> int:
         start = self.settings.start
@@ -227,7 +248,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         import_extra("matplotlib", "to draw loss curves")
         settings = _with_arguments(TrainingSettings.load(arguments.config), arguments)
         torch.set_num_threads(settings.threads)
-        training = Training(settings, arguments.out, start_processes(settings.device))
+        processes = start_processes(settings.device)
+        training = Training(settings, arguments.out, processes, config=arguments.config)
         training.collect()
         training.read()
         run = training.run()

@@ -13,11 +13,12 @@ import pytest
 import torch
 
 from instructvla_ros.model import InstructVLA
+from instructvla_ros.model.settings import CheckpointError
 from instructvla_ros.training.compose import Composer
-from instructvla_ros.training.language.words import TASKS
 from instructvla_ros.training.objectives import loss_parts
 from instructvla_ros.training.recipe import choose_trained, is_trained, new_heads, with_adapters
 from instructvla_ros.training.settings import ACTION, LANGUAGE, STAGES, TUNING
+from instructvla_ros.training.ship import LARGEST_FILE, ship
 
 
 def rows(run: Path, stage: str) -> list[dict[str, float]]:
@@ -33,7 +34,13 @@ def grown(finished: Path, stage: str) -> InstructVLA:
 
 @pytest.mark.parametrize(
     ("stage", "loss", "share"),
-    [(LANGUAGE, "language", 0.5), (LANGUAGE, "language_pointing", 0.8), (ACTION, "flow", 0.85), (ACTION, "place", 0.8)],
+    [
+        (LANGUAGE, "language", 0.5),
+        (LANGUAGE, "language_pointing", 0.8),
+        (LANGUAGE, "seeing", 0.7),
+        (ACTION, "flow", 0.85),
+        (ACTION, "place", 0.8),
+    ],
 )
 def test_losses_fall(finished, stage, loss, share):
     values = [row[loss] for row in rows(finished, stage) if loss in row]
@@ -115,7 +122,7 @@ def test_the_gate_uses_both_adapters(finished):
 def test_gradients_reach_what_a_stage_trains_and_nothing_else(finished, settings, train, stage):
     training = train(settings, finished.parent / "unused")
     model = grown(finished, stage).train()
-    heads = new_heads(model, len(TASKS), 0)
+    heads = new_heads(model, 0)
     choose_trained(model, stage)
     # new adapters end in zeros, behind which no gradient reaches their first matrix
     with torch.no_grad():
@@ -164,3 +171,16 @@ def test_every_number_of_a_stage_is_drawn(finished):
     pytest.importorskip("matplotlib", reason="matplotlib is not installed: pip install -r requirements/training.txt")
     for stage in STAGES:
         assert (finished / "training" / f"{stage}.png").read_bytes().startswith(b"\x89PNG"), stage
+
+
+def test_what_is_shipped_loads_and_has_a_card(finished, tmp_path):
+    file = ship(finished, tmp_path / "models" / "toy", "| phrases | all |")
+    assert file.stat().st_size < LARGEST_FILE
+    shipped = InstructVLA.from_pretrained(tmp_path / "models" / "toy")
+    trained = InstructVLA.from_pretrained(finished)
+    for name, weight in shipped.state_dict().items():
+        assert torch.equal(weight, trained.state_dict()[name]), name
+    card = (tmp_path / "models" / "toy" / "README.md").read_text()
+    assert "| phrases | all |" in card and "seed 0" in card and "language 60, action 70, tuning 30" in card
+    with pytest.raises(CheckpointError, match="no finished training"):
+        ship(finished / "stages" / ACTION, tmp_path / "other", "")
