@@ -5,9 +5,9 @@
 
     python bench/fuzz.py [--steps 1000000] [--seed 0] [--workers 2] [--robot sim]
 
-Hypothesis plays policies, people, drivers and clocks that do what they please (bench/support/hostile_world.py), in runs of
-one seed each. A broken promise ends the run with the seed, the moves that led to it, and exit code 1; the same seed finds
-it again. Without one, the closest that the commands came to each limit is printed.
+Hypothesis plays policies, people, drivers and clocks that do what they please (bench/support/hostile_world.py), in runs
+of one seed each. A broken promise ends the run with the seed, the moves that led to it, and exit code 1; the same seed
+finds it again. Without one, the closest that the commands came to each limit is printed.
 """
 
 import argparse
@@ -108,7 +108,8 @@ def main() -> int:
     results, enough = context.Queue(), context.Event()
     workers = [
         context.Process(
-            target=_work, args=(arguments.seed + index, arguments.workers, arguments.robot, results, enough), daemon=True
+            target=_work, args=(arguments.seed + index, arguments.workers, arguments.robot, results, enough),
+            daemon=True
         )
         for index in range(arguments.workers)
     ]

@@ -78,9 +78,12 @@ class HostileWorld(RuleBasedStateMachine):
         gripper=st.sampled_from([0.0, 0.4, 1.0, 1.7, -3.0]),
         reference=references,
         age=st.sampled_from([0.0, 0.05, 0.3]),
-        ticks=st.integers(1, 40),
+        ticks=st.integers(1, 60),
+        again=st.sampled_from([True, True, True, False]),
     )
-    def follow(self, translation, rotation, speed, turning, period, steps, gripper, reference, age, ticks):
+    def follow(self, translation, rotation, speed, turning, period, steps, gripper, reference, age, ticks, again):
+        if again:
+            self._let_go_on()
         chunk = self.rig.chunk(
             _unit(translation) * speed * period,
             _unit(rotation) * turning * period,
@@ -92,6 +95,24 @@ class HostileWorld(RuleBasedStateMachine):
         self.rig.step([replace(chunk, stamp=chunk.stamp - age)])
         for _ in range(ticks):
             self.rig.step()
+
+    @rule(heading=directions, turning=directions, moves=st.integers(1, 8), reference=references)
+    def wander(self, heading, turning, moves, reference):
+        """A policy that works: a new chunk every 0.2 s, each a little different."""
+        self._let_go_on()
+        for index in range(moves):
+            bend = 0.3 * np.array([np.sin(index), np.cos(index), np.sin(2.0 * index)])
+            chunk = self.rig.chunk(0.03 * _unit(heading + bend), 0.1 * _unit(turning - bend), reference=reference)
+            self.rig.step([chunk])
+            for _ in range(19):
+                self.rig.step()
+
+    def _let_go_on(self):
+        """What people do after a stop: wait for rest, reset."""
+        if self.rig.report.state in LATCHED:
+            for _ in range(25):
+                self.rig.step()
+            self.rig.step(stops=Stops(reset=True))
 
     @rule(spoiler=st.sampled_from(sorted(SPOILERS)), ticks=st.integers(1, 10))
     def spoiled(self, spoiler, ticks):

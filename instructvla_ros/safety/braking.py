@@ -18,11 +18,19 @@ _SAME_INSTANT = 1e-5  # [s]
 _ROUNDING = 1e-9
 # The plateau of the braking is cut into these parts, so that the points of a trajectory lie about evenly on its way.
 _PLATEAU_PARTS = np.array([0.2, 0.3, 0.5])
-# Where the joint that takes longest does not lend its rhythm to all, all take this many times as long.
-_STRETCHES = np.array([1.0, 1.02, 1.06, 1.12, 1.25, 1.5, 2.0])
-# Shares of the longest time that a joint needs to build its acceleration up: no first and no last ramp of a stretched
-# braking is shorter. The first may have to turn one full acceleration into the other.
-_RAMPS = np.array([[0.0, 0.0], [0.5, 0.25], [1.0, 0.5], [1.5, 0.75], [2.0, 1.0], [2.0, 1.0], [2.0, 1.0]])
+# Where the rhythm of the joint that takes longest is too quick for another, slower ones are tried: all phases so many
+# times as long, and no first and no last ramp shorter than these shares of the longest time that a joint needs to build
+# its acceleration up (the first may have to turn one full acceleration into the other). The quickest that fits is
+# taken.
+_SLOWER = np.array(
+    [
+        *[(stretch, 0.0, 0.0) for stretch in (1.0, 1.01, 1.03, 1.06, 1.1, 1.2)],
+        *[(stretch, 0.5, 0.5) for stretch in (1.0, 1.04, 1.1)],
+        *[(stretch, 1.0, 1.0) for stretch in (1.0, 1.05, 1.15, 1.4)],
+        *[(stretch, 2.0, 1.0) for stretch in (1.0, 1.1, 1.3, 1.6, 2.0, 2.6)],
+    ]
+)
+_STRETCHES, _RAMPS = _SLOWER[:, :1], _SLOWER[:, 1:]
 
 
 def shortest_stops(
@@ -154,7 +162,7 @@ class Braking:
             return np.zeros(3), np.zeros(self._count)
         stops = self._stops(velocities, accelerations, jacobian)  # (n + 3, 3)
         slowest = stops[int(np.argmax(stops.sum(axis=1)))]
-        durations = slowest * _STRETCHES[:, None]  # (S, 3)
+        durations = slowest * _STRETCHES  # (S, 3)
         durations[:, ::2] = np.maximum(durations[:, ::2], self._ramps)
         fitting = self._plateaus(velocities, accelerations, jacobian, durations)
         return (None, None) if fitting is None else (durations[fitting[0]], fitting[1])
@@ -162,7 +170,7 @@ class Braking:
     def _plateaus(
         self, velocities: np.ndarray, accelerations: np.ndarray, jacobian: np.ndarray, durations: np.ndarray
     ) -> tuple[int, np.ndarray] | None:
-        """The first of several rhythms ``(S, 3)`` that keeps the limits, and its plateau ``(n,)``; None if none is."""
+        """The quickest of several rhythms ``(S, 3)`` that keeps the limits, and its plateau ``(n,)``; None if none."""
         rise, fall, total = durations[:, :1], durations[:, 2:], durations.sum(axis=1, keepdims=True)
         # Change of acceleration in the first ramp, such that both velocity and acceleration are gone at the end.
         change = -(velocities + accelerations * (total - 0.5 * fall)) / (total - 0.5 * (rise + fall))  # (S, n)
@@ -174,8 +182,8 @@ class Braking:
         squares = (peaks @ jacobian.T) ** 2  # (S, 6)
         allowed = fits.all(axis=1) & (squares[:, :3].sum(axis=1) <= self._squared[0])
         allowed &= squares[:, 3:].sum(axis=1) <= self._squared[1]
-        first = int(allowed.argmax())
-        return (first, peaks[first]) if allowed[first] else None
+        quickest = int(np.where(allowed, total[:, 0], np.inf).argmin())
+        return (quickest, peaks[quickest]) if allowed[quickest] else None
 
     def _stops(self, velocities: np.ndarray, accelerations: np.ndarray, jacobian: np.ndarray) -> np.ndarray:
         """Phases of the shortest stops ``(n + 3, 3)``.

@@ -27,7 +27,7 @@ _TRIED_SHARES = (1.0, 0.6, 0.2, 0.0)
 # A share this near to 1 is not worth a report.
 _AS_ASKED = 0.999
 # Share of the gripper's acceleration limits that is planned with; the rest is for the bending of the path.
-_PLANNED_ACCELERATION = 0.85
+_PLANNED_ACCELERATION = 0.9
 
 
 @dataclass(frozen=True, eq=False)
