@@ -192,9 +192,8 @@ class SafetyFilter:
             obstacle = "the arm is still braking"
         elif self._plan is not None and self._measurement.positions is None:
             obstacle = self._measurement.problem
-        released, intervention = self._latch.update(stops, obstacle)
-        if intervention is not None:
-            interventions.append(intervention)
+        released, notes = self._latch.update(stops, obstacle)
+        interventions.extend(notes)
         measured = self._measurement.positions
         parted, joint = self._parted(positions)
         if released:

@@ -23,7 +23,7 @@ class StopLatch:
         self.limit = ""
         self.reason = ""
 
-    def update(self, stops: Stops, obstacle: str) -> tuple[bool, Intervention | None]:
+    def update(self, stops: Stops, obstacle: str) -> tuple[bool, list[Intervention]]:
         """Takes in what people want and what others see broken.
 
         Args:
@@ -34,28 +34,28 @@ class StopLatch:
         Returns:
             whether this released the latch, and what to report.
         """
-        fresh: Intervention | None = None
+        notes: list[Intervention] = []
         broken = stops.broken
         if broken is not None and (not self.is_fault or self.limit == broken.limit):
             known = self.is_fault
             entry = self.fault(
                 broken.limit, broken.subject, broken.message, broken.asked, broken.allowed, broken.unit
             )
-            fresh = None if known else entry
+            notes = [] if known else [entry]
         elif (stops.emergency or stops.requested) and not self.latched:
             self.latched = True
             self.limit = "emergency_stop" if stops.emergency else "stop"
             self.reason = "the emergency stop is pressed" if stops.emergency else "a stop was asked for"
-            fresh = _note(self.limit, self.limit, self.reason)
+            notes = [_note(self.limit, self.limit, self.reason)]
         if broken is not None or stops.emergency or stops.requested:
             why = "a stop is still wanted" if broken is None else broken.message
-            return False, _reset_refused(why) if stops.reset else fresh
+            return False, [*notes, _reset_refused(why)] if stops.reset else notes
         if not (stops.reset and self.latched):
-            return False, None
+            return False, []
         if obstacle:
-            return False, _reset_refused(obstacle)
+            return False, [_reset_refused(obstacle)]
         self.latched, self.is_fault, self.limit, self.reason = False, False, "", ""
-        return True, None
+        return True, []
 
     def fault(self, limit: str, subject: str, reason: str, asked: float, allowed: float, unit: str) -> Intervention:
         """Latches because a promise or an input is broken."""

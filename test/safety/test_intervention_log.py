@@ -75,9 +75,9 @@ def test_a_promise_that_others_see_broken_is_a_fault_at_once_and_no_reset_is_gra
     latch = StopLatch()
     released, entry = latch.update(Stops(broken=BROKEN), "")
     assert latch.latched and latch.is_fault and not released
-    assert entry == BROKEN
+    assert entry == [BROKEN]
     released, entry = latch.update(Stops(reset=True, broken=BROKEN), "")
-    assert not released and latch.latched and "/a, /b" in entry.message
+    assert not released and latch.latched and "/a, /b" in entry[0].message
     released, entry = latch.update(Stops(), "")
     assert latch.latched and latch.is_fault, "a fault stays when its cause has gone"
     released, entry = latch.update(Stops(reset=True), "")

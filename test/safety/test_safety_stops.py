@@ -86,6 +86,11 @@ def test_a_reset_together_with_a_stop_is_refused(rig):
     assert rig.limits_reported == {"reset"}
 
 
+def test_a_stop_is_reported_even_where_a_reset_comes_with_it(rig):
+    rig.step(stops=Stops(requested=True, reset=True))
+    assert rig.limits_reported == {"stop", "reset"}
+
+
 def test_a_reset_is_refused_while_the_arm_still_brakes(rig):
     rig.drive(0.5, EAST)
     rig.step(stops=ASKED)
