@@ -115,6 +115,7 @@ class MotionPlanner:
             share = self._strictest(Motion.of(arm, reachable, inverse @ reachable), speed_scale).share
         share *= tried
         low, high = np.minimum(self._low, arm.pose[:3, 3]), np.maximum(self._high, arm.pose[:3, 3])
+        path.forget(lag, self._period)
         path.advance(asked, lag_share * share, span, now + self._period, low, high)
         return PlannedMotion(trajectory, lag_share * share if asked.any() else 0.0, tuple(interventions))
 

@@ -17,6 +17,8 @@ _CATCH_UP_SHARE = 0.1
 # change of velocity times this time.
 _ROUNDING_TIME = 0.1  # [s]
 _ROUNDING_STEPS = 1.0
+# Time constant with which the path gives up what the arm lags beyond half the limits.
+_FORGETTING = 0.3  # [s]
 
 
 class CommandedPath:
@@ -130,6 +132,22 @@ class CommandedPath:
             share = 2.0 - 2.0 * length(lag[part]) / limit if away else 1.0
             shares.append(min(max(share, 0.0), 1.0))
         return min(shares), int(shares[1] < shares[0])
+
+    def forget(self, lag: np.ndarray, span: float) -> None:
+        """Lets go of what the arm lags beyond half the limits: a path that cannot be followed shall not bind it.
+
+        Args:
+            lag: ``(6,)`` of :meth:`lag`.
+            span: time that passes [s].
+        """
+        left = np.zeros(6)
+        for part, limit in zip((slice(0, 3), slice(3, 6)), self._lag_limits, strict=True):
+            size = length(lag[part])
+            if size > 0.5 * limit:
+                left[part] = lag[part] * (min(span / _FORGETTING, 1.0) * (size - 0.5 * limit) / size)
+        if left.any():
+            self._pose[:3, 3] -= left[:3]
+            self._pose[:3, :3] = rotation_from_vector(-left[3:]) @ self._pose[:3, :3]
 
     def catch_up(self, asked: np.ndarray, lag: np.ndarray) -> np.ndarray:
         """Twist ``(6,)`` that closes the lag, within what the asked twist leaves of the speed limits."""

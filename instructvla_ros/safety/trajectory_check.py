@@ -93,23 +93,33 @@ class TrajectoryCheck:
         ahead = positions[:moving] + _INSTANT * velocities[:moving]
         seen = Configurations.of(self._chain, np.concatenate((positions, ahead)))
         jacobians = seen.jacobians[: moving + 1]
-        tip = (jacobians @ velocities[:, :, None])[:, :, 0]  # (S, 6)
-        if self._beyond(tip, self._speeds):
-            return False
+        tips = (jacobians @ velocities[:, :, None]).reshape(-1, 2, 3)  # (S, translation and rotation, 3)
         turning = (seen.jacobians[moving + 1 :] - jacobians[:moving]) / _INSTANT
-        gaining = jacobians[:moving] @ accelerations[:moving, :, None] + turning @ velocities[:moving, :, None]
-        if self._beyond(gaining[1:, :, 0], self._accelerations):
+        gains = np.zeros_like(tips)
+        gains[:moving] = (
+            jacobians[:moving] @ accelerations[:moving, :, None] + turning @ velocities[:moving, :, None]
+        ).reshape(-1, 2, 3)
+        spans = times[1:] - times[:-1]
+        if self._too_fast(tips, gains, spans) or (_sizes(gains[1:]) > self._accelerations).any():
             return False
-        return self._rooms_pass(
-            seen.first(moving + 1), arm.rooms, positions, velocities, accelerations, times[1:] - times[:-1]
-        )
+        return self._rooms_pass(seen.first(moving + 1), arm.rooms, positions, velocities, accelerations, spans)
 
-    @staticmethod
-    def _beyond(values: np.ndarray, limits: np.ndarray) -> bool:
-        squares = values * values
-        return bool(
-            (squares[:, :3].sum(axis=1) > limits[0] ** 2).any() or (squares[:, 3:].sum(axis=1) > limits[1] ** 2).any()
+    def _too_fast(self, tips: np.ndarray, gains: np.ndarray, spans: np.ndarray) -> bool:
+        """Whether the gripper is too fast, at the points or where it stops speeding up in between.
+
+        Args:
+            tips: ``(S, 2, 3)`` velocities of translation and rotation [m/s, rad/s].
+            gains: ``(S, 2, 3)`` accelerations [m/s^2, rad/s^2].
+            spans: ``(S - 1,)`` times between the points [s].
+        """
+        speeds = _sizes(tips)  # (S, 2)
+        rising = np.einsum("spc,spc->sp", tips, gains) / np.maximum(speeds, 1e-9)
+        before, after = rising[:-1], rising[1:]
+        change = np.maximum(before - after, 1e-9)
+        peaks = speeds[:-1] + np.where(
+            (before > 0.0) & (after < 0.0), 0.5 * before * before * spans[:, None] / change, 0.0
         )
+        return bool((speeds > self._speeds).any() or (peaks > self._speeds).any())
 
     def _rooms_pass(
         self,
@@ -134,3 +144,6 @@ class TrajectoryCheck:
         lowest = np.minimum(rooms[:-1], rooms[1:]) - strays[:, None] * self._rooms.reach
         return bool((lowest >= self._least).all())
 
+
+def _sizes(vectors: np.ndarray) -> np.ndarray:
+    return np.sqrt(np.einsum("spc,spc->sp", vectors, vectors))

@@ -10,7 +10,12 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from bench.support.hostile_world import HostileWorld
 from instructvla_ros.robot.action_chunk import DeltaReference
+from instructvla_ros.robot.poses import pose_error
 from instructvla_ros.safety import SafetyState
+
+
+def _unit(vector: np.ndarray) -> np.ndarray:
+    return vector / np.linalg.norm(vector)
 
 
 @pytest.mark.parametrize("examples", [30])
@@ -37,6 +42,27 @@ def test_random_walks_from_anywhere_keep_every_limit(make_rig, limits, chain, se
         heading += 0.5 * random.normal(size=3)
         turning += 0.5 * random.normal(size=3)
         rig.drive(0.2, 0.02 * heading, 0.1 * turning, reference=DeltaReference(int(random.integers(2))))
+
+
+@pytest.mark.parametrize("seed", [0, 10, 11, 38])
+def test_wherever_a_policy_has_pushed_the_arm_another_can_bring_it_back(make_rig, chain, seed):
+    """Seeds that once left it at a singularity with a path that nothing could follow."""
+    random = np.random.default_rng(seed)
+    rig = make_rig()
+    rig.step()
+    ready = chain.forward(rig.arm)
+    heading, turning = random.normal(size=3), random.normal(size=3)
+    for _ in range(20):
+        heading += 0.4 * random.normal(size=3)
+        turning += 0.4 * random.normal(size=3)
+        rig.drive(0.2, 0.045 * _unit(heading), 0.15 * _unit(turning))
+    for _ in range(60):
+        away = pose_error(ready, chain.forward(rig.command.trajectory.positions[0]))
+        far, turned = np.linalg.norm(away[:3]), np.linalg.norm(away[3:])
+        if far < 0.01 and turned < 0.1:
+            break
+        rig.drive(0.2, away[:3] * min(1.0, 0.03 / far), away[3:] * min(1.0, 0.15 / turned))
+    assert far < 0.01 and turned < 0.1, (far, turned, rig.report)
 
 
 @pytest.mark.parametrize("axis", range(3))

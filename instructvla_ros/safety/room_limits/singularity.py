@@ -23,7 +23,7 @@ class SingularityLimit(RoomLimit):
     name = "singularity"
     unit = ""
     sparing = True
-    standoff = 0.0
+    standoff = 5e-4
     tolerance = 1e-4
 
     def __init__(self, limits: SafetyLimits, chain: KinematicChain) -> None:
