@@ -11,6 +11,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 SHORT = {
     "filter_success.py": ["--episodes", "1", "--verbs", "reach"],
+    "bounded_motion.py": ["--count", "20", "--warm-up", "2"],
     "braking.py": ["--stops", "5", "--warm-up", "1"],
     "fuzz.py": ["--steps", "100", "--workers", "1"],
     "image_transport.py": ["--count", "5", "--runs", "1", "--width", "64", "--height", "48"],
