@@ -125,7 +125,8 @@ def main() -> None:
             broken += _breaks(problem, rates)
             errors.append(_error(problem, rates))
         p50, p99 = np.percentile(took, [50, 99])
-        print(f"{name:32s} {p50:8.1f} {p99:9.1f} {broken / arguments.count:14.1%} {np.sum(errors) / best[arguments.warm_up :].sum():14.2f}")
+        excess = np.sum(errors) / best[arguments.warm_up :].sum()
+        print(f"{name:32s} {p50:8.1f} {p99:9.1f} {broken / arguments.count:14.1%} {excess:14.2f}")
 
 
 def _breaks(problem: Problem, rates: np.ndarray) -> bool:
