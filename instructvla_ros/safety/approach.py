@@ -4,9 +4,15 @@
 
 import numpy as np
 
+from instructvla_ros.robot.poses import length
 from instructvla_ros.safety.joint_bounds import JointBounds
 from instructvla_ros.safety.motion import FREE, ArmNow, Bound, Motion
 from instructvla_ros.safety.rooms import RoomSet
+
+try:
+    from daqp import solve
+except ImportError as error:
+    raise ImportError("the safety filter needs daqp, which is not installed: pip install daqp") from error
 
 # Share of the accelerations that approaching is planned with: the rest is for the lag of a jerk-limited motion behind
 # what is planned, so that the check of the result seldom bites.
@@ -46,14 +52,10 @@ class Approach:
     def __init__(
         self, rooms: RoomSet, bounds: JointBounds, ramp: float, gripper_accelerations: tuple[float, float]
     ) -> None:
-        # daqp is compiled and optional for whoever only looks at limits.
-        from daqp import solve
-
-        self._solve = solve
         self._rooms = rooms
         self._bounds = bounds
         self._ramp = ramp
-        self._gripper_accelerations = np.array(gripper_accelerations)
+        self._gripper_accelerations = gripper_accelerations
         self._banded = np.flatnonzero(rooms.slow > 0.0)
         self._rates = rooms.fastest[self._banded] / rooms.slow[self._banded]
         self._unslacked = (1.0 - _SLACK) * rooms.standoffs
@@ -66,8 +68,8 @@ class Approach:
         usable = np.maximum(arm.rooms - self._unslacked, 0.0)
         braking_time = max(
             float(np.max(np.abs(motion.rates) / self._bounds.accelerations)),
-            float(np.linalg.norm(motion.tip[:3])) / self._gripper_accelerations[0],
-            float(np.linalg.norm(motion.tip[3:])) / self._gripper_accelerations[1],
+            length(motion.tip[:3]) / self._gripper_accelerations[0],
+            length(motion.tip[3:]) / self._gripper_accelerations[1],
         ) / _PLANNED
         towards = np.maximum(asked, _APPROACHING)
         left = np.maximum(usable - 0.5 * arm.period * np.maximum(now, 0.0), 0.0)
@@ -93,8 +95,8 @@ class Approach:
     def along(self, motion: Motion, shares: np.ndarray) -> Motion | None:
         """The motion that comes closest to the same twist without leading outward where that is not allowed.
 
-        Rooms that would freeze the motion are approached no faster than they allow, all others as fast as they allow at
-        full speed; joint speeds stay in force. A quadratic program: least squares of the twist under these bounds.
+        Rooms that would freeze the motion are approached no faster than they allow, and so are those of which hardly
+        anything is left; joint speeds stay in force. A quadratic program: least squares of the twist under these bounds.
 
         Args:
             motion: what is asked.
@@ -125,7 +127,7 @@ class Approach:
         hessian[np.diag_indices(count)] += _REGULAR
         upper = np.concatenate((self._bounds.speeds, allowed))
         lower = np.concatenate((-self._bounds.speeds, np.full(len(rows), -_UNBOUNDED)))
-        rates, _, flag, _ = self._solve(
+        rates, _, flag, _ = solve(
             hessian, -jacobian.T @ (_WEIGHTS * twist), np.ascontiguousarray(arm.shrinking[rows]), upper, lower,
             np.zeros(len(upper), dtype=np.int32),
         )
