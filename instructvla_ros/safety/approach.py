@@ -96,7 +96,8 @@ class Approach:
         """The motion that comes closest to the same twist without leading outward where that is not allowed.
 
         Rooms that would freeze the motion are approached no faster than they allow, and so are those of which hardly
-        anything is left; joint speeds stay in force. A quadratic program: least squares of the twist under these bounds.
+        anything is left; joint speeds stay in force. A quadratic program: least squares of the twist under these
+        bounds.
 
         Args:
             motion: what is asked.

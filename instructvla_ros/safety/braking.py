@@ -58,14 +58,11 @@ def shortest_stops(
     peak = np.sqrt(np.maximum(highest_jerks * velocity + 0.5 * acceleration * acceleration, 0.0))
     peak = np.minimum(peak, highest_accelerations)
     plateau = velocity + (0.5 * acceleration * acceleration - peak * peak) / highest_jerks
-    return np.stack(
-        (
-            np.maximum(acceleration + peak, 0.0) / highest_jerks,
-            np.maximum(plateau, 0.0) / np.maximum(peak, 1e-12),
-            peak / highest_jerks,
-        ),
-        axis=-1,
-    )
+    durations = np.empty((*velocities.shape, 3))
+    durations[..., 0] = np.maximum(acceleration + peak, 0.0) / highest_jerks
+    durations[..., 1] = np.maximum(plateau, 0.0) / np.maximum(peak, 1e-12)
+    durations[..., 2] = peak / highest_jerks
+    return durations
 
 
 @dataclass(frozen=True, eq=False)

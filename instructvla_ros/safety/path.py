@@ -96,7 +96,8 @@ class CommandedPath:
         span = until - start
         if span <= 0.0:
             return np.zeros(6), 0.0
-        return (self._travelled_at(until) - self._travelled_at(start)) / span, span
+        reached, left = self._travelled_at(until, start)
+        return (reached - left) / span, span
 
     def advance(
         self, asked: np.ndarray, share: float, span: float, until: float, low: np.ndarray, high: np.ndarray
@@ -166,22 +167,21 @@ class CommandedPath:
         progress = min(max((time - self.chunk.stamp) / self.chunk.period, 0.0), float(steps))
         index = min(int(progress), steps - 1)
         before = self._travelled[index]
-        return self._travelled_at(time) - before - (progress - index) * (self._travelled[index + 1] - before)
+        return self._travelled_at(time)[0] - before - (progress - index) * (self._travelled[index + 1] - before)
 
-    def _travelled_at(self, time: float) -> np.ndarray:
-        """Displacement ``(6,)`` since the start of the chunk, its corners rounded by a moving mean [m, rad]."""
+    def _travelled_at(self, *times: float) -> np.ndarray:
+        """Displacements ``(k, 6)`` since the start of the chunk, corners rounded by a moving mean [m, rad]."""
         half = 0.5 * self._rounding
-        return (self._summed_at(time + half) - self._summed_at(time - half)) / self._rounding
+        sums = self._summed_at(np.array([time + half for time in times] + [time - half for time in times]))
+        return (sums[: len(times)] - sums[len(times) :]) / self._rounding
 
-    def _summed_at(self, time: float) -> np.ndarray:
+    def _summed_at(self, times: np.ndarray) -> np.ndarray:
+        """Integrals ``(k, 6)`` of the displacement until some times ``(k,)`` [m s, rad s]."""
         assert self.chunk is not None
-        steps = len(self._travelled) - 1
-        progress = (time - self.chunk.stamp) / self.chunk.period
-        if progress <= 0.0:
-            return self._summed[0]
-        index = min(int(progress), steps - 1)
-        left = progress - index
-        within = min(left, 1.0)
+        progress = np.maximum((times - self.chunk.stamp) / self.chunk.period, 0.0)
+        index = np.minimum(progress.astype(int), len(self._travelled) - 2)
+        left = (progress - index)[:, None]  # steps since the beginning of step `index`, beyond 1 after the last one
+        within = np.minimum(left, 1.0)
         before, after = self._travelled[index], self._travelled[index + 1]
-        mean = before * within + 0.5 * within * within * (after - before)
-        return self._summed[index] + self.chunk.period * (mean + (left - within) * after)
+        mean = within * before + (0.5 * within * within) * (after - before) + (left - within) * after
+        return self._summed[index] + self.chunk.period * mean
