@@ -10,8 +10,7 @@ that limits act and trajectories are refused. Time passes only in name: steps fo
 """
 
 import argparse
-import os
-import platform
+import gc
 import sys
 import time
 from pathlib import Path
@@ -21,6 +20,7 @@ import numpy as np
 REPOSITORY = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(REPOSITORY))
 
+from bench.support.hardware import hardware  # noqa: E402
 from instructvla_ros.robot.action_chunk import ActionChunk  # noqa: E402
 from instructvla_ros.robot.joint_state import JointState  # noqa: E402
 from instructvla_ros.robot.kinematics import KinematicChain  # noqa: E402
@@ -71,22 +71,15 @@ def _chunk(now: float, sequence: int, random: np.random.Generator, step: float) 
     )
 
 
-def _hardware() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-        name = next(line.split(":")[1].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        name = platform.processor() or platform.machine()
-    return f"{name}, {os.cpu_count()} cores, Python {platform.python_version()}, numpy {np.__version__}"
-
-
 def main() -> None:
     """Prints one line a case."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--steps", type=int, default=20_000)
     parser.add_argument("--warm-up", type=int, default=2_000)
     arguments = parser.parse_args()
-    print(f"{_hardware()}; {arguments.steps} steps after {arguments.warm_up} to warm up; load {os.getloadavg()[0]:.1f}")
+    print(f"{hardware()}; {arguments.steps} steps after {arguments.warm_up} to warm up")
+    gc.collect()
+    gc.freeze()  # as the node does
     for name, speed in (("holding", 0.0), ("moving within limits", 0.05), ("moving into limits", 0.3)):
         durations, moving, limited = measure(arguments.steps, arguments.warm_up, speed)
         p50, p99 = np.percentile(durations, [50, 99])
