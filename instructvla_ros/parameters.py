@@ -152,14 +152,39 @@ SAFETY_FILTER_NODE = (
     ),
 )
 
+DEMO_SCENE = 2_000_098
+"""A scene that training never saw, with a red cube, a blue ball, a green cylinder and a yellow cube."""
+
 SIM_ARM_NODE = (
-    Parameter("seed", 0, "Seed of the objects' places and colours.", minimum=0, maximum=2**31 - 1),
-    Parameter("image_width", 320, "Width of the camera images.", unit="px", minimum=16, maximum=1920),
-    Parameter("image_height", 240, "Height of the camera images.", unit="px", minimum=16, maximum=1080),
-    Parameter("image_rate", 10.0, "How often each camera publishes.", unit="Hz", minimum=0.1, maximum=60.0),
+    Parameter(
+        "scene",
+        DEMO_SCENE,
+        "Seed of the scene: objects, places, sizes, shades, light and cameras. A new one is laid by `~/reset_scene`.",
+        minimum=0,
+        maximum=2**31 - 1,
+        dynamic=True,
+    ),
+    Parameter("image_width", 640, "Width of the camera images.", unit="px", minimum=16, maximum=1280),
+    Parameter("image_height", 480, "Height of the camera images.", unit="px", minimum=16, maximum=960),
+    Parameter(
+        "image_rate",
+        10.0,
+        "How often each camera publishes, as long as somebody listens.",
+        unit="Hz",
+        minimum=0.1,
+        maximum=60.0,
+    ),
     Parameter("wrist_camera", True, "Whether the wrist camera publishes too."),
     Parameter(
         "joint_state_rate", 50.0, "How often the joint states are published.", unit="Hz", minimum=1.0, maximum=500.0
+    ),
+    Parameter(
+        "truth_rate",
+        20.0,
+        "How often it is published where everything is, as long as somebody listens.",
+        unit="Hz",
+        minimum=1.0,
+        maximum=100.0,
     ),
 )
 

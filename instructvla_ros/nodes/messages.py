@@ -67,7 +67,7 @@ def chunk_to_message(chunk: ActionChunk) -> ActionChunkMessage:
         period=float(chunk.period),
         delta_reference=int(chunk.delta_reference),
         actions=[
-            EndEffectorAction(translation=_vector(translation), rotation=_vector(rotation), gripper=float(gripper))
+            EndEffectorAction(translation=vector(translation), rotation=vector(rotation), gripper=float(gripper))
             for translation, rotation, gripper in zip(chunk.translations, chunk.rotations, chunk.grippers, strict=True)
         ],
         instruction=chunk.instruction,
@@ -183,7 +183,8 @@ def status_to_message(
     )
 
 
-def _vector(numbers: np.ndarray) -> Vector3:
+def vector(numbers: np.ndarray) -> Vector3:
+    """Three numbers as a message."""
     return Vector3(x=float(numbers[0]), y=float(numbers[1]), z=float(numbers[2]))
 
 

@@ -77,6 +77,7 @@ class SafetyFilterNode(RunnableNode):
         self._status_due = 0.0
         self._gripper: float | None = None
         self._gripper_due = 0.0
+        self._gripper_asked = True  # since the last reset: what was commanded before it must not be repeated by itself
         self._commands = 0
 
         self._trajectory_publisher = self.create_publisher(JointTrajectoryMessage, "joint_trajectory", qos.COMMAND)
@@ -198,7 +199,9 @@ class SafetyFilterNode(RunnableNode):
                 self._publish_command(command, now)
         before, self._report = self._report, report
         if mail.reset is not None:
-            mail.reset.set_result(_refusal(report))
+            refusal = _refusal(report)
+            self._gripper_asked = self._gripper_asked and bool(refusal)
+            mail.reset.set_result(refusal)
         self._log.add(now, (*mail.refused, *((broken,) if broken else ()), *report.interventions))
         if now >= self._status_due or report.state is not before.state:
             self._publish_status(report, speed_scale)
@@ -210,7 +213,10 @@ class SafetyFilterNode(RunnableNode):
     def _publish_command(self, command: SafetyCommand, now: float) -> None:
         self._trajectory_publisher.publish(messages.trajectory_to_message(command.trajectory, self._profile.base_frame))
         self._commands += 1
-        repeat = now >= self._gripper_due and self._report.state in (SafetyState.HOLDING, SafetyState.MOVING)
+        state = self._report.state
+        self._gripper_asked = self._gripper_asked or state is SafetyState.MOVING
+        allowed = self._gripper_asked and state in (SafetyState.HOLDING, SafetyState.MOVING)
+        repeat = now >= self._gripper_due and allowed
         if command.gripper is not None and (command.gripper != self._gripper or repeat):
             self._gripper_due = now + GRIPPER_PERIOD
             position = self._profile.gripper.position(command.gripper)

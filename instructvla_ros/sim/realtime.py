@@ -5,7 +5,7 @@
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +13,7 @@ import numpy as np
 from instructvla_ros.robot.joint_state import JointState
 from instructvla_ros.robot.trajectory import JointTrajectory
 from instructvla_ros.sim.arm_model import GRIPPER_JOINT, GRIPPER_MIMIC_JOINT
+from instructvla_ros.sim.randomisation import Scene
 from instructvla_ros.sim.table_top import Snapshot, TableTop
 from instructvla_ros.sim.trajectory_follower import TrajectoryFollower
 from instructvla_ros.timing import FixedRateThread
@@ -34,6 +35,23 @@ class CameraFrame:
 
     stamp: float
     image: np.ndarray  # (H, W, 3)
+
+
+@dataclass(frozen=True, eq=False)
+class TableTruth:
+    """Where everything really is, which a policy must not see.
+
+    Attributes:
+        stamp: on the arm's clock [s].
+        gripper: ``(4, 4)`` pose of gripper_link in base_link.
+        objects: ``(4, 4)`` pose of each object's middle in base_link, by its name.
+        forces: ``(3,)`` of the fingers on each object that they touch, in base_link [N].
+    """
+
+    stamp: float
+    gripper: np.ndarray  # (4, 4)
+    objects: Mapping[str, np.ndarray]
+    forces: Mapping[str, np.ndarray]
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,6 +88,7 @@ class SimulatedArm:
         self._clock = clock
         self._longest_lag = longest_lag
         self._lock = threading.Lock()
+        self._drawing_lock = threading.Lock()  # a picture in progress needs the scene that it began with
         self._follower = TrajectoryFollower(table_top.joint_names, table_top.joint_positions())
         self._physics_clock = clock()
         self._dropped_time = 0.0
@@ -152,16 +171,32 @@ class SimulatedArm:
         """
         self._table_top.command_gripper(finger_position)
 
-    def reset(self, seed: int) -> None:
-        """Puts the arm home and lays the objects out anew.
+    def lay(self, scene: Scene) -> None:
+        """Puts the arm home and lays a scene on the table, in place of the one before.
+
+        Physics that came to a halt go on. The joints jump: whoever commands the arm must be stopped before, and take
+        the measured joints for the commanded ones after.
 
         Args:
-            seed: decides the layout.
+            scene: what lies on the table, where, and how it looks.
         """
-        with self._lock:
-            self._table_top.reset(seed)
+        with self._drawing_lock, self._lock:
+            self._table_top.rebuild(scene.objects, scene.looks)
+            self._table_top.reset(layout=scene.layout)
             self._follower = TrajectoryFollower(self.joint_names, self._table_top.joint_positions())
             self._latest = self._measure()
+            self._fault = None
+
+    def truth(self) -> TableTruth:
+        """Where everything is now; for judges, not for policies.
+
+        Raises:
+            RuntimeError: physics came to a halt; the cause is attached.
+        """
+        with self._lock:
+            stamp = self._current().joint_state.stamp
+            table_top = self._table_top
+            return TableTruth(stamp, table_top.gripper_pose(), table_top.object_poses(), table_top.finger_forces())
 
     def joint_state(self) -> JointState:
         """Positions and velocities of the arm's joints and both fingers, and when they were so.
@@ -185,8 +220,9 @@ class SimulatedArm:
             RenderingUnavailableError: no OpenGL works on this machine.
             RuntimeError: physics came to a halt; the cause is attached.
         """
-        latest = self._current()
-        image = self._table_top.render(camera, width, height, latest.snapshot, shadows)
+        with self._drawing_lock:
+            latest = self._current()
+            image = self._table_top.render(camera, width, height, latest.snapshot, shadows)
         return CameraFrame(latest.joint_state.stamp, image)
 
     def _current(self) -> _Instant:

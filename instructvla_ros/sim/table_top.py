@@ -259,6 +259,22 @@ class TableTop:
         pairs = [pair for pair in bodies if pair[0] in self._finger_bodies or pair[1] in self._finger_bodies]
         return frozenset(self._object_bodies[body] for pair in pairs for body in pair if body in self._object_bodies)
 
+    def finger_forces(self) -> dict[str, np.ndarray]:
+        """``(3,)`` force of the fingers on each object that they touch, in ``base_link`` [N], by the object's name."""
+        forces: dict[str, np.ndarray] = {}
+        with self._lock:
+            for index, contact in enumerate(self._data.contact):
+                bodies = self._model.geom_bodyid[contact.geom].tolist()
+                for body, other, sign in ((bodies[0], bodies[1], -1.0), (bodies[1], bodies[0], 1.0)):
+                    if body in self._object_bodies and other in self._finger_bodies:
+                        wrench = np.empty(6)
+                        mujoco.mj_contactForce(self._model, self._data, index, wrench)
+                        name = self._object_bodies[body]
+                        # rows of the contact's frame are its axes; the force is that of the first geom on the second
+                        force = sign * contact.frame.reshape(3, 3).T @ wrench[:3]
+                        forces[name] = forces.get(name, np.zeros(3)) + force
+        return forces
+
     def project(self, camera: str, points: np.ndarray, width: int, height: int) -> np.ndarray:
         """Where points appear in a camera's picture.
 

@@ -5,11 +5,21 @@
 import numpy as np
 
 from instructvla_ros.sim.randomisation import Scene, random_scene
-from instructvla_ros.sim.splits import Split
+from instructvla_ros.sim.splits import SPLITS, TRAIN, Split
 from instructvla_ros.sim.tasks import VERBS, Task, feasible_tasks
 
 # Each try succeeds with a chance of a half or more; so many failures would be a fault of the rules.
 _TRIES = 200
+
+
+def numbered_scene(seed: int) -> Scene:
+    """The scene of a seed, whatever will be done in it: the first that :func:`sample_task` looks at.
+
+    Args:
+        seed: any, 0 or more; one of a split's own gives a scene of that split, any other one as of training.
+    """
+    split = next((split for split in SPLITS.values() if seed in split.seeds), TRAIN)
+    return random_scene(np.random.default_rng([seed, 0]), split.pairs)
 
 
 def sample_task(

@@ -41,3 +41,14 @@ def test_the_arm_pushes_what_stands_in_its_way(table_top: TableTop, scripted_han
         hand.move_to(place + offset)
     moved = table_top.object_poses()["blue cylinder"][:3, 3] - place
     assert moved[1] < -0.05
+
+
+def test_the_fingers_carry_the_weight_of_what_they_hold(table_top: TableTop, scripted_hand: Callable) -> None:
+    hand = scripted_hand(table_top)
+    assert table_top.finger_forces() == {}
+    hand.pick("red cube", lift=0.08)
+    table_top.step(1.0)
+    forces = table_top.finger_forces()
+    assert set(forces) == {"red cube"} == table_top.touched_objects()
+    weight = float(table_top.model.body("red cube").mass[0]) * 9.81
+    np.testing.assert_allclose(forces["red cube"], [0.0, 0.0, weight], atol=0.05 * weight)

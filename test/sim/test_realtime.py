@@ -12,6 +12,7 @@ from instructvla_ros.robot.trajectory import JointTrajectory
 from instructvla_ros.sim.arm_model import ARM_JOINTS, FINGER_OPEN, HOME
 from instructvla_ros.sim.realtime import SimulatedArm
 from instructvla_ros.sim.table_top import TableTop
+from instructvla_ros.sim.task_sampling import numbered_scene
 
 
 class Clock:
@@ -96,7 +97,7 @@ def test_a_picture_carries_the_instant_it_shows(arm: SimulatedArm, clock: Clock,
 def test_reset_puts_the_arm_home_and_forgets_the_trajectory(arm: SimulatedArm, clock: Clock) -> None:
     arm.command(reach(np.array(HOME) + 0.5))
     run(arm, clock, 0.5)
-    arm.reset(3)
+    arm.lay(numbered_scene(3))
     run(arm, clock, 1.0)
     np.testing.assert_allclose(arm.joint_state().positions[:6], HOME, atol=1e-3)
     assert arm.joint_state().positions[6] == pytest.approx(FINGER_OPEN, abs=5e-4)
@@ -144,3 +145,18 @@ def test_when_physics_fail_the_arm_says_so_instead_of_repeating_old_states(
 def test_a_lag_shorter_than_a_step_is_refused(table_top: TableTop) -> None:
     with pytest.raises(ValueError, match="longest lag"):
         SimulatedArm(table_top, longest_lag=0.0)
+
+
+def test_another_scene_is_drawn_and_measured_as_it_was_laid(
+    arm: SimulatedArm, clock: Clock, needs_rendering: None
+) -> None:
+    arm.frame("front", 64, 48)
+    for seed in (3, 2_000_098):
+        scene = numbered_scene(seed)
+        arm.lay(scene)
+        truth = arm.truth()
+        for thing, place in zip(scene.objects, scene.layout, strict=True):
+            np.testing.assert_allclose(truth.objects[thing.name][:2, 3], place[:2], atol=1e-6)
+        assert set(truth.objects) == set(scene.things) and not truth.forces
+        assert arm.frame("front", 64, 48).image.std() > 1.0
+    run(arm, clock, 0.1)
