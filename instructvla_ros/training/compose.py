@@ -118,12 +118,15 @@ class Composer:
         commands, questions = settings.commands, settings.questions
         if not frame.labels or random.random() < settings.question_pictures:
             commands, questions = 0, settings.commands + settings.questions
-        said = [self._command(frame, label, random) for label in _choose_labels(frame.labels, commands, random)]
+        said = [self._command(frame, label, random) for label in self._chosen(frame, commands, random)]
         for _ in range(questions):
             exchange = self._exchange(frame, random)
             if exchange is not None:
                 said.append(exchange)
         return said or [self._command(frame, frame.labels[0], random)]
+
+    def _chosen(self, frame: Frame, count: int, random: Random) -> list[Label]:
+        return _choose_labels(frame.labels, count, random, with_shown=self._acts)
 
     def _command(self, frame: Frame, label: Label, random: Random) -> _Said:
         settings, intent = self._settings, label.intent
@@ -240,14 +243,34 @@ def _cell(across: float, down: float, side: int) -> int:
     return int(down * side) * side + int(across * side)
 
 
-def _choose_labels(labels: Sequence[Label], count: int, random: Random) -> list[Label]:
-    """The demonstrated one, then others: with the demonstrated thing alone a model learns where the hand goes."""
+def _choose_labels(labels: Sequence[Label], count: int, random: Random, with_shown: bool) -> list[Label]:
+    """Labels of a frame, about different things as far as there are such.
+
+    With the demonstrated one alone, or with the demonstrated thing in most of them, a model learns where the hand goes
+    and not what was said: each thing's turn comes equally often.
+
+    Args:
+        labels: of the frame, the demonstrated one first.
+        count: how many to choose.
+        random: source of chance.
+        with_shown: whether the demonstrated one is always among them.
+    """
     if not count:
         return []
-    others = list(labels[1:])
-    random.shuffle(others)
-    chosen = [labels[0], *others][:count]
+    chosen = [labels[0]] if with_shown else []
+    left = list(labels[1:] if with_shown else labels)
+    random.shuffle(left)
+    while left and len(chosen) < count:
+        used = {_thing(label) for label in chosen}
+        things = sorted({_thing(label) for label in left} - used) or sorted({_thing(label) for label in left})
+        thing = random.choice(things)
+        chosen.append(left.pop(next(index for index, label in enumerate(left) if _thing(label) == thing)))
     return chosen + [random.choice(labels) for _ in range(count - len(chosen))]
+
+
+def _thing(label: Label) -> int:
+    target = label.intent.target if label.intent is not None else None
+    return NOWHERE if target is None else target
 
 
 def _rest(chunk: np.ndarray, opening: float | None) -> np.ndarray:

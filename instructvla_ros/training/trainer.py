@@ -32,7 +32,7 @@ _LARGEST_GRADIENT = 1.0
 _WARM_UP = 60  # steps
 _LOWEST_RATE = 0.02  # of the learning rate, at the end
 _MEASURED = 12  # steps that tell how long one takes
-_LOG_EVERY, _WATCH_EVERY = 10, 20  # steps
+_LOG_EVERY, _WATCH_EVERY, _VALIDATE_EVERY = 10, 20, 200  # steps
 _SAVE_EVERY = 120.0  # [s]
 
 
@@ -207,7 +207,7 @@ class Stage:
             figures = {name: round(value, 4) for name, value in parts.figures.items()}
             self.log.append({"step": step, **losses, **figures})
             bar.set_postfix({**losses, **figures}, refresh=False)
-        if self._validate is not None and step and step % (25 * _WATCH_EVERY) == 0:
+        if self._validate is not None and step and step % _VALIDATE_EVERY == 0:
             self._plain.eval()
             self.log.append({"step": step, **{f"held_out_{k}": round(v, 4) for k, v in self._validate().items()}})
             self._plain.train()
