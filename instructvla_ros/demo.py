@@ -4,7 +4,8 @@
 
     python -m instructvla_ros.demo --instruction "pick up the red cube" --seconds 30
 
-`make demo` runs this. The exit code is the monitor's: 0 only if images, chunks and commands flowed.
+`make demo` runs this. In a terminal further instructions can be typed while it runs. The exit code is the monitor's: 0
+only if images, chunks and commands flowed.
 """
 
 from __future__ import annotations
@@ -23,16 +24,18 @@ from types import FrameType
 
 from instructvla_ros.bringup import (
     DEMO_THREADS,
-    UNTRAINED_NOTE,
     NodeProcess,
+    demo_checkpoint,
     demo_processes,
     network_environment,
-    untrained_checkpoint,
 )
+from instructvla_ros.demo_dialogue import Relay
+from instructvla_ros.parameters import DEMO_SCENE
 
 GRACE_PERIOD = 5.0  # from SIGINT to SIGTERM, and from SIGTERM to SIGKILL [s]
 POLL_PERIOD = 0.05  # [s]
 KEPT_LINES = 20
+STANDARD_INPUT = 0  # descriptor
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
 SHOWN_WHEN_QUIET = ("[WARN]", "[ERROR]", "[FATAL]")
 
@@ -40,7 +43,9 @@ SHOWN_WHEN_QUIET = ("[WARN]", "[ERROR]", "[FATAL]")
 class RunningNode:
     """A started node process, its output read line by line."""
 
-    def __init__(self, process: NodeProcess, environment: dict[str, str], *, foreground: bool) -> None:
+    def __init__(
+        self, process: NodeProcess, environment: dict[str, str], *, foreground: bool, listens: bool = False
+    ) -> None:
         """Start the process.
 
         It gets a session of its own, so that Ctrl-C in a terminal reaches the demo only, which then stops all in order.
@@ -49,6 +54,7 @@ class RunningNode:
             process: what to start.
             environment: the variables of the new process.
             foreground: whether it writes to the terminal itself.
+            listens: whether its standard input is a pipe from here.
         """
         self.name = process.name
         self.last_lines: deque[str] = deque(maxlen=KEPT_LINES)
@@ -56,7 +62,7 @@ class RunningNode:
         self.process = subprocess.Popen(
             process.command(),
             env=environment,
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE if listens else subprocess.DEVNULL,
             stdout=pipe,
             stderr=None if foreground else subprocess.STDOUT,
             text=True,
@@ -122,8 +128,13 @@ class Demo:
         """Signal handler: end the demo at the next look."""
         self._interrupted = True
 
-    def run(self, processes: Sequence[NodeProcess], *, verbose: bool) -> int:
+    def run(self, processes: Sequence[NodeProcess], *, verbose: bool, keyboard: int | None = None) -> int:
         """Start the processes, wait for the last one, stop all.
+
+        Args:
+            processes: what to start; the last one is the monitor.
+            verbose: whether all is shown that the others print.
+            keyboard: descriptor of what is passed on to the monitor's standard input, if anything.
 
         Returns:
             The exit code of the last process; 1 where another one ended early.
@@ -133,16 +144,24 @@ class Demo:
         nodes: list[RunningNode] = []
         try:
             for process in processes:
-                nodes.append(RunningNode(process, environment, foreground=process is processes[-1]))
+                last = process is processes[-1]
+                listens = last and keyboard is not None
+                nodes.append(RunningNode(process, environment, foreground=last, listens=listens))
             # threads start after the last fork
             for node in nodes:
                 node.forward_output(verbose)
-            return self._watch(nodes[:-1], nodes[-1])
+            pipe = nodes[-1].process.stdin
+            relay = None if keyboard is None or pipe is None else Relay(keyboard, os.dup(pipe.fileno()))
+            if pipe is not None:
+                pipe.close()
+            return self._watch(nodes[:-1], nodes[-1], relay)
         finally:
             for node in stop(nodes):
+                if node.name == processes[-1].name and node.process.returncode > 0:
+                    continue  # the monitor has said itself what failed
                 print(f"while stopping: {node.obituary()}", file=sys.stderr, flush=True)
 
-    def _watch(self, system: Sequence[RunningNode], monitor: RunningNode) -> int:
+    def _watch(self, system: Sequence[RunningNode], monitor: RunningNode, relay: Relay | None) -> int:
         while monitor.process.poll() is None:
             dead = next((node for node in system if node.process.poll() is not None), None)
             if dead is not None:
@@ -152,6 +171,8 @@ class Demo:
             if self._interrupted:
                 stop([monitor])  # first, so that its summary speaks of a running system
                 break
+            if relay is not None:
+                relay.pass_on()
             time.sleep(POLL_PERIOD)
         code = monitor.process.returncode
         return code if code >= 0 else 128 - code
@@ -162,7 +183,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="Simulated arm, policy and safety filter, for a while.")
     parser.add_argument("--instruction", default="pick up the red cube", help="what the arm is told to do")
     parser.add_argument("--seconds", type=float, default=30.0, help="how long; 0: until Ctrl-C (default: 30)")
-    parser.add_argument("--checkpoint", default="", help="run folder of a model; default: a tiny untrained one")
+    parser.add_argument("--checkpoint", default="", help="run folder of a model; default: the shipped one")
     parser.add_argument("--base-vlm", default="", help="folder with the vision-language model's config and tokenizer")
     parser.add_argument("--device", default="auto", help="where the model runs: auto, cpu, cuda, ...")
     parser.add_argument(
@@ -172,15 +193,25 @@ def main(argv: Sequence[str] | None = None) -> int:
         help=f"CPU threads of the model; 0: as torch chooses (default: {DEMO_THREADS}, enough for a small one)",
     )
     parser.add_argument("--namespace", default="", help="namespace of all nodes")
+    parser.add_argument("--scene", type=int, default=DEMO_SCENE, help="seed of what lies on the table")
+    parser.add_argument(
+        "--keyboard",
+        choices=("auto", "on", "off"),
+        default="auto",
+        help="read further instructions from the standard input; auto: if it is a terminal",
+    )
     parser.add_argument("--verbose", action="store_true", help="show all that the nodes log")
     arguments = parser.parse_args(argv)
     if arguments.seconds < 0.0:
         parser.error(f"--seconds {arguments.seconds:g}: 0 or more is needed")
+    if not 0 <= arguments.scene < 2**31:
+        parser.error(f"--scene {arguments.scene}: 0 to {2**31 - 1} is needed")
+    listens = arguments.keyboard == "on" or (arguments.keyboard == "auto" and os.isatty(STANDARD_INPUT))
     demo = Demo()
     signal.signal(signal.SIGINT, demo.interrupt)
     signal.signal(signal.SIGTERM, demo.interrupt)
     try:
-        checkpoint = arguments.checkpoint or str(untrained_checkpoint())
+        checkpoint, note = demo_checkpoint(arguments.checkpoint)
     except RuntimeError as error:
         print(error, file=sys.stderr)
         return 1
@@ -192,9 +223,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         device=arguments.device,
         threads=arguments.threads,
         namespace=arguments.namespace,
-        note="" if arguments.checkpoint else UNTRAINED_NOTE,
+        scene=arguments.scene,
+        note=note,
+        keyboard=listens,
     )
-    return demo.run(processes, verbose=arguments.verbose)
+    return demo.run(processes, verbose=arguments.verbose, keyboard=STANDARD_INPUT if listens else None)
 
 
 if __name__ == "__main__":

@@ -35,6 +35,8 @@ class DemoReport:
         state: newest state of the safety filter.
         intervention: newest intervention since the last line, in short.
         frame_age: age of the observation behind the newest chunk when the chunk arrived [s].
+        outcomes: each instruction that ended, and what came of it.
+        must_move: whether an arm that stands still is a failure; it may rightly rest where nothing can be done.
     """
 
     images: int = 0
@@ -48,6 +50,8 @@ class DemoReport:
     state: str = "no safety status yet"
     intervention: str = ""
     frame_age: float = math.nan
+    outcomes: list[tuple[str, str]] = field(default_factory=list)
+    must_move: bool = True
     _chunks_at_last_line: int = 0
 
     @property
@@ -89,8 +93,7 @@ class DemoReport:
         """
         rate = (self.chunks - self._chunks_at_last_line) / since_last if since_last > 0 else math.nan
         self._chunks_at_last_line = self.chunks
-        words = " ".join(self.reasoning.split()) or "(nothing)"
-        words = words if len(words) <= 28 else f"{words[:25]}..."
+        words = shortened(self.reasoning, 28) or "(nothing)"
         where = "unknown" if self.gripper is None else "{:5.2f} {:5.2f} {:5.2f}".format(*self.gripper)
         acted = f"{self.state}: {self.intervention or 'nothing changed'}"
         self.intervention = ""
@@ -105,7 +108,8 @@ class DemoReport:
             "no action chunk came": self.chunks > 0,
             "no command came": self.commands > 0,
             f"the gripper moved {self.distance * 1000:.0f} mm, less than {MOVED_VISIBLY * 1000:.0f} mm": self.distance
-            >= MOVED_VISIBLY,
+            >= MOVED_VISIBLY
+            or not self.must_move,
         }
         return [complaint for complaint, good in checks.items() if not good]
 
@@ -122,6 +126,13 @@ class DemoReport:
             f"  interventions  {self.interventions.total()}{f' ({by_limit})' if by_limit else ''}",
             f"  gripper path   {self.distance:.2f} m",
         ]
+        lines += [f'  "{instruction}": {outcome}' for instruction, outcome in self.outcomes]
         missing = self.missing()
         lines.append("  all of them flowed" if not missing else "  FAILED: " + "; ".join(missing))
         return "\n".join(lines)
+
+
+def shortened(text: str, length: int = 200) -> str:
+    """A text in one line, cut where it is longer than that many characters."""
+    words = " ".join(text.split())
+    return words if len(words) <= length else f"{words[: length - 3]}..."

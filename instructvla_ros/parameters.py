@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
@@ -155,15 +155,16 @@ SAFETY_FILTER_NODE = (
 DEMO_SCENE = 2_000_098
 """A scene that training never saw, with a red cube, a blue ball, a green cylinder and a yellow cube."""
 
+_SCENE = Parameter(
+    "scene",
+    DEMO_SCENE,
+    "Seed of the scene: objects, places, sizes, shades, light and cameras. `~/reset_scene` of the arm lays it.",
+    minimum=0,
+    maximum=2**31 - 1,
+)
+
 SIM_ARM_NODE = (
-    Parameter(
-        "scene",
-        DEMO_SCENE,
-        "Seed of the scene: objects, places, sizes, shades, light and cameras. A new one is laid by `~/reset_scene`.",
-        minimum=0,
-        maximum=2**31 - 1,
-        dynamic=True,
-    ),
+    replace(_SCENE, dynamic=True),
     Parameter("image_width", 640, "Width of the camera images.", unit="px", minimum=16, maximum=1280),
     Parameter("image_height", 480, "Height of the camera images.", unit="px", minimum=16, maximum=960),
     Parameter(
@@ -202,7 +203,11 @@ DEMO_MONITOR_NODE = (
     Parameter(
         "startup_timeout", 180.0, "How long it waits for the first action chunk.", unit="s", minimum=1.0, maximum=3600.0
     ),
-    Parameter("note", "", "A line that the demo shows first, for instance what checkpoint it runs."),
+    Parameter("note", "", "A line that the demo shows first; given where the motions of the model mean nothing."),
+    _SCENE,
+    Parameter(
+        "keyboard", False, "Whether further instructions are read from the standard input, a line each; never waits."
+    ),
 )
 
 NODES = {

@@ -3,6 +3,9 @@
 """The demo: simulated arm, policy, safety filter, and a monitor that ends it with a summary.
 
     ros2 launch instructvla_ros demo.launch.py instruction:="pick up the red cube" seconds:=30
+
+`ros2 launch` passes no keyboard on to its processes: further instructions are published from another terminal, by the
+command that the monitor shows. `ros2 run instructvla_ros demo` starts the same graph and reads the keyboard.
 """
 
 import os
@@ -15,10 +18,9 @@ from launch.substitutions import LaunchConfiguration
 
 from instructvla_ros.bringup import (
     DEMO_THREADS,
-    UNTRAINED_NOTE,
+    demo_checkpoint,
     demo_processes,
     network_environment,
-    untrained_checkpoint,
 )
 from instructvla_ros.launching import end_with, node_action
 from instructvla_ros.parameters import DEMO_MONITOR_NODE, POLICY_NODE
@@ -33,15 +35,17 @@ def start_nodes(context: LaunchContext) -> list[Action]:
     def argument(name: str) -> str:
         return context.perform_substitution(LaunchConfiguration(name))
 
+    checkpoint, note = demo_checkpoint(argument("checkpoint"))
     processes = demo_processes(
-        argument("checkpoint") or str(untrained_checkpoint()),
+        checkpoint,
         argument("instruction"),
         float(argument("seconds")),
         base_vlm=argument("base_vlm"),
         device=argument("device"),
         threads=int(argument("threads")),
         namespace=argument("namespace"),
-        note="" if argument("checkpoint") else UNTRAINED_NOTE,
+        scene=int(argument("scene")),
+        note=note,
     )
     nodes = [node_action(process) for process in processes]
     handlers = [
@@ -62,11 +66,12 @@ def generate_launch_description() -> LaunchDescription:
                 "seconds", default_value=str(DEFAULTS["duration"]), description=DESCRIPTIONS["duration"]
             ),
             DeclareLaunchArgument(
-                "checkpoint", default_value="", description="Run folder of a model; empty: a tiny untrained one."
+                "checkpoint", default_value="", description="Run folder of a model; empty: the shipped one."
             ),
             DeclareLaunchArgument("base_vlm", default_value="", description=DESCRIPTIONS["base_vlm"]),
             DeclareLaunchArgument("device", default_value="auto", description=DESCRIPTIONS["device"]),
             DeclareLaunchArgument("threads", default_value=str(DEMO_THREADS), description=DESCRIPTIONS["threads"]),
+            DeclareLaunchArgument("scene", default_value=str(DEFAULTS["scene"]), description=DESCRIPTIONS["scene"]),
             DeclareLaunchArgument("namespace", default_value="", description="Namespace of all nodes."),
             *(SetEnvironmentVariable(*item) for item in network_environment(os.environ, alone=True).items()),
             OpaqueFunction(function=start_nodes),

@@ -5,7 +5,7 @@
 import numpy as np
 import pytest
 
-from instructvla_ros.demo_report import HEADING, DemoReport
+from instructvla_ros.demo_report import HEADING, DemoReport, shortened
 
 
 @pytest.fixture
@@ -43,6 +43,22 @@ def test_a_demo_without_chunks_fails_and_still_prints_a_summary() -> None:
 def test_an_arm_that_stands_still_fails_the_demo(report: DemoReport) -> None:
     report.distance = 0.001
     assert any("moved 1 mm" in text for text in report.missing())
+
+
+def test_an_arm_may_rest_where_nothing_can_be_done(report: DemoReport) -> None:
+    report.distance, report.must_move = 0.0, False
+    assert report.missing() == []
+
+
+def test_the_summary_tells_what_came_of_each_instruction(report: DemoReport) -> None:
+    report.outcomes = [("pick up the red cube", "done after 4.2 s"), ("touch it", "the arm rested; nothing moved")]
+    summary = report.summary(4.0)
+    assert summary.index('"pick up the red cube": done after 4.2 s') < summary.index('"touch it": the arm rested')
+
+
+def test_long_words_are_cut_to_one_line() -> None:
+    assert shortened("pick up\nthe cube") == "pick up the cube"
+    assert len(shortened("cube " * 100, 50)) == 50 and shortened("cube " * 100, 50).endswith("...")
 
 
 def test_sensor_noise_does_not_add_up_to_motion() -> None:

@@ -4,6 +4,7 @@
 
 import ast
 import inspect
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,14 +12,21 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from instructvla_ros import bringup, shared_files
 from instructvla_ros.bringup import (
     PASSED_ON,
+    UNTRAINED_NOTE,
     NodeProcess,
     bringup_processes,
+    demo_checkpoint,
     demo_processes,
     network_environment,
 )
-from instructvla_ros.parameters import NODES
+from instructvla_ros.parameters import DEMO_SCENE, NODES
+from instructvla_ros.sim.plain_words import plain_task
+from instructvla_ros.sim.splits import HELD_OUT_LAYOUTS
+from instructvla_ros.sim.task_sampling import numbered_scene
+from instructvla_ros.sim.tasks import feasible_tasks
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -42,8 +50,11 @@ def test_the_simulated_robot_brings_its_arm_and_a_real_one_does_not() -> None:
 
 
 def test_the_demo_is_the_simulated_system_and_last_the_monitor() -> None:
-    processes = demo_processes("run", "lift the cube", 12.0)
-    assert processes[:-1] == bringup_processes("sim", "run", base_vlm="", device="auto", threads=0)
+    processes = demo_processes("run", "lift the cube", 12.0, scene=7)
+    arm, *system = bringup_processes("sim", "run", base_vlm="", device="auto", threads=0)
+    assert processes[1:-1] == system
+    assert processes[0] == replace(arm, parameters={"scene": 7})
+    assert processes[-1].parameters["scene"] == 7, "the monitor judges what the arm shows"
     assert processes[-1].executable == "demo_monitor_node"
     assert processes[-1].parameters["instruction"] == "lift the cube"
     assert processes[-1].parameters["duration"] == 12.0
@@ -67,6 +78,28 @@ def test_safety_filter_and_policy_serve_the_same_robot() -> None:
     assert {process.parameters["robot"] for process in processes} == {"widowx"}
 
 
+def test_the_demo_runs_what_is_given_else_what_is_shipped_else_an_untrained_model(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bringup, "untrained_checkpoint", lambda: tmp_path / "untrained")
+    monkeypatch.setenv("AMENT_PREFIX_PATH", str(tmp_path))
+    monkeypatch.setattr(shared_files, "__file__", str(tmp_path / "source" / "instructvla_ros" / "shared_files.py"))
+    assert demo_checkpoint("my/run") == ("my/run", "")
+    assert demo_checkpoint() == (str(tmp_path / "untrained"), UNTRAINED_NOTE)
+    shipped = tmp_path / "share" / "instructvla_ros" / "models" / "tabletop"
+    shipped.mkdir(parents=True)
+    assert demo_checkpoint() == (str(shipped), "")
+    assert demo_checkpoint("my/run") == ("my/run", "")
+
+
+def test_the_demo_s_scene_has_what_its_instruction_names_and_training_never_saw_it() -> None:
+    instruction = next(p.default for p in NODES["demo_monitor_node"] if p.name == "instruction")
+    scene = numbered_scene(DEMO_SCENE)
+    task = plain_task(str(instruction), scene.things)
+    assert task in feasible_tasks(scene, "pick_up")
+    assert DEMO_SCENE in HELD_OUT_LAYOUTS.seeds
+
+
 def test_simulated_time_reaches_every_node() -> None:
     assert all(process.parameters["use_sim_time"] for process in bringup_processes("sim", "run", use_sim_time=True))
 
@@ -75,7 +108,7 @@ def test_simulated_time_reaches_every_node() -> None:
 def test_launch_files_offer_every_choice_of_the_description(launch_file: str) -> None:
     function = {"bringup.launch.py": bringup_processes, "demo.launch.py": demo_processes}[launch_file]
     renamed = {"simulate": "sim", "duration": "seconds"}
-    choices = {renamed.get(name, name) for name in inspect.signature(function).parameters} - {"note"}
+    choices = {renamed.get(name, name) for name in inspect.signature(function).parameters} - {"note", "keyboard"}
     if "parameters" in choices:
         assert "declared(parameter) for parameter in PASSED_ON.values()" in (ROOT / "launch" / launch_file).read_text()
         choices.remove("parameters")
