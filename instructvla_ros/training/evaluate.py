@@ -6,7 +6,6 @@ The loop runs the same policy code as the node: profile, proprioception, ensembl
 splits that training never sees, phrases from words of the ``language`` tier. All is decided by seeds.
 """
 
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from random import Random
@@ -14,16 +13,15 @@ from random import Random
 import numpy as np
 
 from instructvla_ros.model import InstructVLA
-from instructvla_ros.policy.policy import Observation, Policy
+from instructvla_ros.policy.policy import Policy
 from instructvla_ros.policy.profile import FirstStepsExecution, RobotProfile
-from instructvla_ros.robot.joint_state import JointState
-from instructvla_ros.sim.arm_model import ARM_JOINTS, GRIPPER_JOINT
 from instructvla_ros.sim.episode import Episode
 from instructvla_ros.sim.execution import Execution, arm_chain
 from instructvla_ros.sim.expert import expert_action
 from instructvla_ros.sim.expert_chunk import expert_chunk
 from instructvla_ros.sim.splits import HELD_OUT_LAYOUTS, Split
 from instructvla_ros.sim.tasks import VERBS, TableState, Task
+from instructvla_ros.training.closed_loop import ClosedLoop
 from instructvla_ros.training.language.commands import ABSENT, AGGREGATION, ATOMIC, SITUATED, Command, Intent, Speaker
 from instructvla_ros.training.language.facts import Facts, Thing, motion, named_things
 from instructvla_ros.training.language.questions import Questioner
@@ -155,24 +153,14 @@ class Evaluator:
         self._episode.close()
 
     def _follow(self, cell: str, verb: str, command: Command, facts: Facts, expert_path: float | None) -> Attempt:
-        policy, episode = self._policy, self._episode
-        policy.start_epoch(command.text)
+        episode = self._episode
+        loop = ClosedLoop(self._policy, episode, command.text)
         start = episode.state()
-        words, reasoned = "", self._reasons
-        if reasoned:
-            words = policy.reason(self._observe())
-        times: list[float] = []
+        reasoned = self._reasons
+        words = loop.reason() if reasoned else ""
         path, before = 0.0, start.gripper[:3, 3]
-        actions, used = np.zeros((0, 7)), 0
         while True:
-            observation = self._observe()
-            if policy.is_due(observation.stamp) or used >= len(actions) - 1:
-                begun = time.perf_counter()
-                chunk = policy.act(observation)
-                times.append(time.perf_counter() - begun)
-                actions, used = np.hstack((chunk.translations, chunk.rotations, chunk.grippers[:, None])), 0
-            progress = episode.step(actions[used:], 1)
-            used += 1
+            progress = loop.step()
             now = episode.state()
             path += float(np.linalg.norm(now.gripper[:3, 3] - before))
             before = now.gripper[:3, 3]
@@ -190,16 +178,8 @@ class Evaluator:
             right_place=self._right_place(words, command, facts, start) if reasoned and target is not None else None,
             path=path,
             expert_path=expert_path,
-            act_times=tuple(times),
+            act_times=tuple(loop.act_times),
         )
-
-    def _observe(self) -> Observation:
-        episode = self._episode
-        seen = episode.observe()
-        assert seen.front is not None
-        stamp = 1.0 + seen.time
-        positions = np.append(episode.table_top.joint_positions(), episode.table_top.finger_position())
-        return Observation(stamp, (seen.front,), JointState(stamp, (*ARM_JOINTS, GRIPPER_JOINT), positions))
 
     def _right_place(self, words: str, command: Command, facts: Facts, start: TableState) -> bool:
         target = command.intent.target
