@@ -21,6 +21,7 @@ SHORT = {
     "stop_presses.py": ["--presses", "3", "--warm-up", "1"],
     "tick_jitter.py": ["--seconds", "1", "--rate", "500"],
     "sim_render.py": ["--count", "1", "--warm-up", "1"],
+    "tabletop_graph.py": ["--episodes", "1", "--verbs", "reach"],
     "tabletop.py": ["--episodes", "1", "--questions", "1", "--verbs", "reach", "--cells", "atomic"],
 }
 
@@ -35,9 +36,9 @@ def run(script: str, *arguments: str) -> str:
 @pytest.mark.parametrize("script", sorted(path.name for path in (ROOT / "bench").glob("*.py")))
 def test_a_bench_command_runs_and_names_hardware_and_percentiles(script: str, tmp_path: Path) -> None:
     arguments = list(SHORT[script])
-    if script in ("image_transport.py", "soak.py", "stop_presses.py", "tick_jitter.py"):
+    if script in ("image_transport.py", "soak.py", "stop_presses.py", "tabletop_graph.py", "tick_jitter.py"):
         pytest.importorskip("rclpy", reason="rclpy is not importable: source a ROS distribution or run by make test")
-    if script in ("model_latency.py", "tabletop.py"):
+    if script in ("model_latency.py", "tabletop.py", "tabletop_graph.py"):
         from instructvla_ros.model.untrained import write_untrained
 
         arguments.insert(0, str(write_untrained(tmp_path)))
@@ -45,3 +46,9 @@ def test_a_bench_command_runs_and_names_hardware_and_percentiles(script: str, tm
     figures = ("no promise broken",) if script == "fuzz.py" else ("p50", "p99")
     for part in (*figures, "core" if "core" in output else "CPU"):
         assert part in output
+
+
+def test_the_whole_graph_lets_the_expert_do_its_tasks_and_its_judge_sees_it() -> None:
+    pytest.importorskip("rclpy", reason="rclpy is not importable: source a ROS distribution or run by make test")
+    output = run("tabletop_graph.py", "--expert", "--episodes", "1", "--verbs", "pick_up", "touch")
+    assert "| atomic | 100 | 100 |" in output

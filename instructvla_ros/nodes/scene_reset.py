@@ -49,6 +49,11 @@ class SceneReset:
         self._joint_states_left = 0
         self._on_end: Callable[[str], None] = lambda failure: None
 
+    def absent(self) -> list[str]:
+        """Names of the services that are needed and not there, or not discovered yet."""
+        clients = (self._stop, self._release, self._choose, self._lay)
+        return [client.srv_name for client in clients if not client.service_is_ready()]
+
     def start(self, scene: int, on_end: Callable[[str], None]) -> None:
         """Begin; what was begun before is given up.
 
@@ -59,8 +64,7 @@ class SceneReset:
         self._run += 1
         self._scene, self._on_end = scene, on_end
         self._awaits_rest, self._joint_states_left = False, 0
-        clients = (self._stop, self._release, self._choose, self._lay)
-        absent = [client.srv_name for client in clients if not client.service_is_ready()]
+        absent = self.absent()
         if absent:
             on_end(f"the scene cannot be laid anew: {', '.join(absent)} is not there")
             return

@@ -86,6 +86,7 @@ def test_a_new_scene_under_a_running_filter_is_no_fault_and_sets_nothing_in_moti
         return finger() < 0.005
 
     graph.wait_until(closing, "a closed gripper on an arm in motion")
+    graph.wait_until(lambda: not reset.absent(), "services of arm and filter")
     ends: list[str] = []
     reset.start(OTHER_SCENE, ends.append)
     graph.wait_until(lambda: bool(ends), "the end of the reset")
