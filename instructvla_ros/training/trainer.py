@@ -31,7 +31,8 @@ _BETAS = (0.9, 0.98)
 _LARGEST_GRADIENT = 1.0
 _WARM_UP = 60  # steps
 _LOWEST_RATE = 0.02  # of the learning rate, at the end
-_MEASURED = 12  # steps that tell how long one takes
+_MEASURED = 12  # steps that tell how long one takes, the first ones
+_REMEMBERED = 48  # steps that tell it later
 _LOG_EVERY, _WATCH_EVERY, _VALIDATE_EVERY = 10, 20, 200  # steps
 _SAVE_EVERY = 120.0  # [s]
 
@@ -58,10 +59,12 @@ class StageState:
     Attributes:
         step: steps made.
         steps: steps in all; 0 while they are not known.
+        spent: time that the steps took [s].
     """
 
     step: int = 0
     steps: int = 0
+    spent: float = 0.0
 
 
 class Stage:
@@ -105,6 +108,7 @@ class Stage:
         self._plain = module
         self._module, self._optimizer = processes.prepare(module, self._optimizer)
         self.state = StageState(steps=steps)
+        self._fits = not steps
         self.log: list[dict[str, Any]] = []
 
     @property
@@ -120,7 +124,7 @@ class Stage:
         self._plain.load_state_dict(content["module"])
         if content["optimizer"] is not None:
             self._optimizer.load_state_dict(content["optimizer"])
-        self.state = StageState(content["step"], content["steps"])
+        self.state = StageState(content["step"], content["steps"], content["spent"])
         self.log = content["log"]
         return True
 
@@ -151,9 +155,11 @@ class Stage:
             begun = time.monotonic()
             self._step(bar)
             times.append(time.monotonic() - begun)
+            self.state.spent += times[-1]
             made += 1
-            if not self.state.steps and made == _MEASURED:
-                self._fit_steps(times)
+            # until the rate falls the number of steps may still change: other work may come and go on the machine
+            if self._fits and made % _MEASURED == 0 and 2 * self.state.step <= (self.state.steps or math.inf):
+                self._fit_steps(times[2:][-_REMEMBERED:])
                 bar.total = self.state.steps
             if time.monotonic() - saved > _SAVE_EVERY:
                 self.save()
@@ -173,6 +179,7 @@ class Stage:
             "optimizer": None if self.is_finished else self._optimizer.state_dict(),
             "step": self.state.step,
             "steps": self.state.steps,
+            "spent": self.state.spent,
             "log": self.log,
         }
         partial = self.file.with_suffix(".partial")
@@ -222,9 +229,9 @@ class Stage:
         return warm * (_LOWEST_RATE + (1.0 - _LOWEST_RATE) * 0.5 * (1.0 + math.cos(math.pi * late)))
 
     def _fit_steps(self, times: list[float]) -> None:
-        usual = sorted(times[2:])[len(times[2:]) // 2]
-        steps = max(_MEASURED + 1, int(60.0 * self._minutes / usual))
-        self.state.steps = self._processes.agree(steps)
+        left = 60.0 * self._minutes - self.state.spent
+        usual = sum(times) / len(times)
+        self.state.steps = self._processes.agree(self.state.step + max(1, int(left / usual)))
 
     @contextlib.contextmanager
     def _cast(self) -> Iterator[None]:
