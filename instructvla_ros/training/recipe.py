@@ -59,12 +59,33 @@ def new_model(start: NewStart, folder: Path, tables: list[Facts], statistics: di
         for name, parameter in model.named_parameters():
             if name.endswith(("embedding", "embedding.weight", "class_token", "registers", "positions")):
                 nn.init.normal_(parameter, std=_EMBEDDING_STD)
+        vision = model.expert.vision
+        with torch.no_grad():  # small random places drown in what the patches show: nothing tells where a thing lies
+            vision.position_embedding.copy_(grid_positions(vision.sizes.grid, vision.sizes.width))
         for layer in model.expert.modules():
             if isinstance(layer, nn.Linear):  # torch's own start is too small for the deep action head to learn soon
                 nn.init.normal_(layer.weight, std=layer.in_features**-0.5)
                 if layer.bias is not None:
                     nn.init.zeros_(layer.bias)
     return model
+
+
+def grid_positions(side: int, width: int) -> Tensor:
+    """Places in a square of patches as sines and cosines, half of the channels for the row and half for the column.
+
+    Args:
+        side: patches along one side.
+        width: channels, a multiple of four.
+
+    Returns:
+        ``(side * side, width)``, row by row; the longest wave spans four sides.
+    """
+    count = width // 4
+    frequencies = math.pi * (2.0 * side) ** (-torch.arange(count) / count)  # (width / 4,) [rad a patch]
+    angles = torch.arange(side)[:, None] * frequencies
+    along = torch.cat((angles.sin(), angles.cos()), dim=1)  # (side, width / 2)
+    rows, columns = along[:, None].expand(side, side, -1), along[None].expand(side, side, -1)
+    return torch.cat((rows, columns), dim=-1).reshape(side * side, -1)
 
 
 def with_adapters(model: InstructVLA, count: int, rank: int, alpha: float, gate_width: int, seed: int) -> InstructVLA:

@@ -194,8 +194,8 @@ def _read_start(file: CheckedMapping) -> NewStart | OfficialStart:
         if width % (2 * values["head_width"] if key == "width" else values["head_width"]):
             raise model.refuse(key, f"{width} channels do not divide into (pairs of) heads of {values['head_width']}")
     for key, part in (("tower", tower), ("film_tower", film)):
-        if part.width % values["head_width"] or part.image_size % part.patch:
-            raise model.refuse(key, "heads must divide its width, and patches its image size")
+        if part.width % values["head_width"] or part.width % 4 or part.image_size % part.patch:
+            raise model.refuse(key, "heads and 4 must divide its width, and patches its image size")
     new = NewModel(
         **values,
         alpha=model.number("alpha", 0.1, 1e4),
