@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -101,6 +102,15 @@ class Graph:
         process = Process(name, command, self.environment)
         self.processes.append(process)
         return process
+
+    def hurry(self, priority: int) -> None:
+        """Give the thread that hears messages a real-time priority where that is permitted, as a driver has.
+
+        Processes and threads that are started from elsewhere keep theirs.
+        """
+        if self._thread.native_id is not None and hasattr(os, "sched_setscheduler"):
+            with contextlib.suppress(PermissionError):
+                os.sched_setscheduler(self._thread.native_id, os.SCHED_FIFO, os.sched_param(priority))
 
     def close(self) -> None:
         """End the processes, then the probe."""

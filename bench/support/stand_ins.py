@@ -184,6 +184,7 @@ class StandInArm:
         profile = RobotProfile.load("sim")
         self.chain = KinematicChain.from_urdf(urdf(), profile.base_frame, profile.tip_frame)
         self.graph, self._on_command = graph, on_command
+        graph.hurry(DRIVER_PRIORITY)
         node = graph.node
         self._joint_states = node.create_publisher(JointStateMessage, "joint_states", qos.SENSOR)
         self._description = node.create_publisher(String, "robot_description", qos.LATCHED)
