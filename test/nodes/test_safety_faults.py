@@ -190,10 +190,11 @@ def test_a_frozen_arm_is_noticed_and_the_command_rests(graph) -> None:
     count = len(joint_states)
     arm.thaw()
     graph.wait_until(lambda: len(joint_states) > count + 50, "the arm to go on")
-    true = np.array(
-        [messages.joint_state_from_message(m, 0.0).positions[: len(ARM_JOINTS)] for m in list(joint_states)]
-    )
-    assert np.abs(np.diff(true[count:], axis=0)).max() < 0.1, "a thawed arm must not jump"
+    heard = list(joint_states)[count:]  # best effort: on a busy machine some are lost, so speeds are looked at
+    true = np.array([messages.joint_state_from_message(m, 0.0).positions[: len(ARM_JOINTS)] for m in heard])
+    stamps = np.array([messages.seconds(m.header.stamp) for m in heard])
+    speeds = np.abs(np.diff(true, axis=0)) / np.diff(stamps)[:, None]
+    assert speeds.max() < 3.14, "a thawed arm must not jump"
     graph.wait_until(command_moves, "motion after it")
 
 
