@@ -149,7 +149,7 @@ class Braking:
         steps = np.array([period, rise, *(plateau * _PLATEAU_PARTS), fall])
         reached_accelerations = np.array([next_accelerations, *[peaks] * (1 + len(_PLATEAU_PARTS)), 0.0 * peaks])
         kept = steps > _SAME_INSTANT
-        return _joined(positions, velocities, accelerations, steps[kept], reached_accelerations[kept])
+        return joined(positions, velocities, accelerations, steps[kept], reached_accelerations[kept])
 
     def _rhythm(
         self, velocities: np.ndarray, accelerations: np.ndarray, jacobian: np.ndarray
@@ -208,7 +208,7 @@ class Braking:
         return shortest_stops(speed, gain, highest, jerks)
 
 
-def _joined(
+def joined(
     positions: np.ndarray,
     velocities: np.ndarray,
     accelerations: np.ndarray,

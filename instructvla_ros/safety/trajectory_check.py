@@ -58,9 +58,10 @@ class TrajectoryCheck:
         """Whether every instant of the trajectory keeps the limits."""
         if trajectory.times[-1] > self._horizon + _ROUNDING or not np.isfinite(trajectory.positions).all():
             return False
-        return self._joints_pass(trajectory) and self._gripper_passes(trajectory, arm)
+        return self.joints_pass(trajectory) and self._gripper_passes(trajectory, arm)
 
-    def _joints_pass(self, trajectory: JerkTrajectory) -> bool:
+    def joints_pass(self, trajectory: JerkTrajectory) -> bool:
+        """Whether every joint keeps its range and speed at every instant of the trajectory."""
         positions, velocities, accelerations = trajectory.positions, trajectory.velocities, trajectory.accelerations
         spans = (trajectory.times[1:] - trajectory.times[:-1])[:, None]
         # Velocity is furthest out where acceleration passes through 0 within a segment.

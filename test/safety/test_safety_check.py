@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from bench.support.rig import PERIOD, READY
 from instructvla_ros.safety.audit import CommandAudit
-from instructvla_ros.safety.braking import Braking
+from instructvla_ros.safety.braking import Braking, joined
 from instructvla_ros.safety.joint_bounds import JointBounds
 from instructvla_ros.safety.motion import ArmNow
 from instructvla_ros.safety.room_limits import ROOM_LIMITS
@@ -76,3 +76,18 @@ def test_a_gripper_that_is_too_fast_only_between_the_points_is_refused(judged, l
     points = [np.linalg.norm((chain.jacobian(positions) @ velocities)[:3]) for positions, velocities in states]
     assert max(points) <= limits.translation_speed, "the test misses its point"
     assert not passes
+
+
+def test_a_joint_beyond_its_range_that_comes_in_and_turns_out_again_is_refused(limits, chain):
+    bounds = JointBounds.of(limits, chain, PERIOD)
+    check = TrajectoryCheck(limits, chain, RoomSet(ROOM_LIMITS, limits, chain), bounds)
+    start = READY.copy()
+    start[5] = bounds.upper[5] + 0.05
+    # In by one bang of acceleration and out again by a smaller one: it ends nearer than it began, but on its way out.
+    steps = np.array([0.02, 0.04, 0.02, 0.012, 0.024, 0.012])
+    reached = np.zeros((6, 6))
+    reached[:, 5] = [-4.0, 4.0, 0.0, 4.0, -4.0, 0.0]
+    out = joined(start, np.zeros(6), np.zeros(6), steps, reached)
+    assert out.positions[:, 5].min() < out.positions[-1, 5] < start[5]
+    assert not check.joints_pass(out)
+    assert check.joints_pass(joined(start, np.zeros(6), np.zeros(6), steps[:3], reached[:3]))
