@@ -25,6 +25,9 @@ SHORT = {
     "tabletop.py": ["--episodes", "1", "--questions", "1", "--verbs", "reach", "--cells", "atomic"],
 }
 
+# Commands that measure on a dataset of demonstrations, which takes minutes to collect.
+NEEDS_DEMONSTRATIONS = {"training_step.py"}
+
 
 def run(script: str, *arguments: str) -> str:
     command = [sys.executable, f"bench/{script}", *arguments]
@@ -33,7 +36,9 @@ def run(script: str, *arguments: str) -> str:
     return result.stdout
 
 
-@pytest.mark.parametrize("script", sorted(path.name for path in (ROOT / "bench").glob("*.py")))
+@pytest.mark.parametrize(
+    "script", sorted({path.name for path in (ROOT / "bench").glob("*.py")} - NEEDS_DEMONSTRATIONS)
+)
 def test_a_bench_command_runs_and_names_hardware_and_percentiles(script: str, tmp_path: Path) -> None:
     arguments = list(SHORT[script])
     if script in ("image_transport.py", "soak.py", "stop_presses.py", "tabletop_graph.py", "tick_jitter.py"):

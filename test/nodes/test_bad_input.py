@@ -73,8 +73,10 @@ class Robot:
 
     def no_chunk_comes(self) -> bool:
         """Whether two more reports of the policy come without a chunk."""
-        count, reports = len(self.chunks), len(self.diagnostics)
-        self.graph.wait_until(lambda: len(self.diagnostics) > reports + 2, "diagnostics")
+        reports = len(self.diagnostics)
+        self.graph.wait_until(lambda: len(self.diagnostics) > reports + 1, "diagnostics")  # a chunk may be on its way
+        count = len(self.chunks)
+        self.graph.wait_until(lambda: len(self.diagnostics) > reports + 3, "diagnostics")
         return len(self.chunks) == count
 
 
