@@ -100,8 +100,7 @@ class SafetyFilter:
             chunks: those that came since the last step, in the order of their coming.
             stops: stops and resets since the last step.
             speed_scale: factor on all limits on speed, 0 to 1; anything else counts as 0. At 0 the arm comes to rest
-            and
-                waits.
+                and waits.
 
         Returns:
             the command, None before the first usable joint state; and the report of what was decided and why.

@@ -10,6 +10,14 @@ from instructvla_ros.robot.kinematics import KinematicChain
 from instructvla_ros.safety.limits import LimitsError, SafetyLimits
 
 
+def joint_ranges(limits: SafetyLimits, chain: KinematicChain) -> tuple[np.ndarray, np.ndarray]:
+    """Lowest and highest positions with the margin taken off, both ``(n,)`` [rad or m]."""
+    joints = [limits.joints[name] for name in chain.joint_names]
+    lower = np.array([joint.lower for joint in joints]) + limits.joint_margin
+    upper = np.array([joint.upper for joint in joints]) - limits.joint_margin
+    return lower, upper
+
+
 @dataclass(frozen=True, eq=False)
 class JointBounds:
     """Bounds of every joint.
@@ -62,11 +70,12 @@ class JointBounds:
                 f"{period:.4g} s, and with its acceleration and jerk it takes {ramps:.4g} s to start and end braking; "
                 "raise the horizon or the jerk"
             )
+        lower, upper = joint_ranges(limits, chain)
         return cls(
             names=chain.joint_names,
             units=tuple("rad" if turns else "m" for turns in chain.revolute),
-            lower=np.array([joint.lower for joint in joints]) + limits.joint_margin,
-            upper=np.array([joint.upper for joint in joints]) - limits.joint_margin,
+            lower=lower,
+            upper=upper,
             speeds=np.minimum([joint.velocity for joint in joints], accelerations * left),
             accelerations=accelerations,
             jerks=jerks,

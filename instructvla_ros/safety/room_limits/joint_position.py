@@ -5,6 +5,7 @@
 import numpy as np
 
 from instructvla_ros.robot.kinematics import KinematicChain
+from instructvla_ros.safety.joint_bounds import joint_ranges
 from instructvla_ros.safety.limits import SafetyLimits
 from instructvla_ros.safety.rooms import Configurations, RoomLimit
 
@@ -22,9 +23,7 @@ class JointPositionLimit(RoomLimit):
     tolerance = 0.0
 
     def __init__(self, limits: SafetyLimits, chain: KinematicChain) -> None:
-        joints = [limits.joints[name] for name in chain.joint_names]
-        self._lower = np.array([joint.lower for joint in joints]) + limits.joint_margin
-        self._upper = np.array([joint.upper for joint in joints]) - limits.joint_margin
+        self._lower, self._upper = joint_ranges(limits, chain)
         self.subjects = (*chain.joint_names, *chain.joint_names)
         self.slow = np.zeros(len(self.subjects))
         self.fastest = np.zeros(len(self.subjects))
