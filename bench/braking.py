@@ -8,7 +8,7 @@
 An arm follows chunks of random direction; at a random moment a stop is asked for. Two minima are known for the state at
 which it comes: no joint can rest sooner than by the quickest jerk-limited stop of its own (what ruckig computes), and
 no arm sooner than that along the line of its motion. Braking within limits and along the path cannot be quicker than
-the larger of the two. The distance is that of the gripper point, against the same motion stopped in the minimal time.
+the larger of the two. The distance is that of the gripper point, as it is.
 """
 
 import argparse

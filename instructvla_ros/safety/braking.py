@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from instructvla_ros.robot.poses import length
 from instructvla_ros.robot.trajectory import JointTrajectory
 
 # Points nearer than this are one instant: what is computed from closer ones is lost to rounding.
@@ -142,10 +143,10 @@ class Braking:
             up to seven points; None where no braking keeps accelerations and jerks.
         """
         reached = velocities + 0.5 * period * (accelerations + next_accelerations)
-        durations, peaks = self._rhythm(reached, next_accelerations, jacobian)
-        if durations is None or peaks is None:
+        rhythm = self._rhythm(reached, next_accelerations, jacobian)
+        if rhythm is None:
             return None
-        rise, plateau, fall = durations
+        (rise, plateau, fall), peaks = rhythm
         steps = np.array([period, rise, *(plateau * _PLATEAU_PARTS), fall])
         reached_accelerations = np.array([next_accelerations, *[peaks] * (1 + len(_PLATEAU_PARTS)), 0.0 * peaks])
         kept = steps > _SAME_INSTANT
@@ -153,21 +154,14 @@ class Braking:
 
     def _rhythm(
         self, velocities: np.ndarray, accelerations: np.ndarray, jacobian: np.ndarray
-    ) -> tuple[np.ndarray | None, np.ndarray | None]:
-        """Durations ``(3,)`` of the phases [s], and the accelerations ``(n,)`` of the plateau."""
+    ) -> tuple[np.ndarray, np.ndarray] | None:
+        """Durations ``(3,)`` of the phases [s], and the accelerations ``(n,)`` of the plateau; None if none fits."""
         if not (np.abs(velocities).max() > 1e-12 or np.abs(accelerations).max() > 1e-9):
             return np.zeros(3), np.zeros(self._count)
         stops = self._stops(velocities, accelerations, jacobian)  # (n + 3, 3)
         slowest = stops[int(np.argmax(stops.sum(axis=1)))]
         durations = slowest * _STRETCHES  # (S, 3)
         durations[:, ::2] = np.maximum(durations[:, ::2], self._ramps)
-        fitting = self._plateaus(velocities, accelerations, jacobian, durations)
-        return (None, None) if fitting is None else (durations[fitting[0]], fitting[1])
-
-    def _plateaus(
-        self, velocities: np.ndarray, accelerations: np.ndarray, jacobian: np.ndarray, durations: np.ndarray
-    ) -> tuple[int, np.ndarray] | None:
-        """The quickest of several rhythms ``(S, 3)`` that keeps the limits, and its plateau ``(n,)``; None if none."""
         rise, fall, total = durations[:, :1], durations[:, 2:], durations.sum(axis=1, keepdims=True)
         # Change of acceleration in the first ramp, such that both velocity and acceleration are gone at the end.
         change = -(velocities + accelerations * (total - 0.5 * fall)) / (total - 0.5 * (rise + fall))  # (S, n)
@@ -180,7 +174,7 @@ class Braking:
         allowed = fits.all(axis=1) & (squares[:, :3].sum(axis=1) <= self._squared[0])
         allowed &= squares[:, 3:].sum(axis=1) <= self._squared[1]
         quickest = int(np.where(allowed, total[:, 0], np.inf).argmin())
-        return (quickest, peaks[quickest]) if allowed[quickest] else None
+        return (durations[quickest], peaks[quickest]) if allowed[quickest] else None
 
     def _stops(self, velocities: np.ndarray, accelerations: np.ndarray, jacobian: np.ndarray) -> np.ndarray:
         """Phases of the shortest stops ``(n + 3, 3)``.
@@ -195,7 +189,7 @@ class Braking:
         highest[:-1], jerks[:-1] = self._accelerations, self._jerks
         moving, gaining = jacobian @ velocities, jacobian @ accelerations
         for index, part in enumerate((slice(0, 3), slice(3, 6))):
-            size = float(np.sqrt(moving[part] @ moving[part]))
+            size = length(moving[part])
             speed[count + index] = size
             gain[count + index] = float(moving[part] @ gaining[part]) / size if size > 1e-9 else 0.0
         speeds = np.maximum(np.abs(velocities), 1e-9)

@@ -74,8 +74,7 @@ class RoomLimit(ABC):
         slow: ``(m,)`` rooms below which the arm approaches more slowly; 0 where being able to stop is enough.
         fastest: ``(m,)`` highest speed of approach at the edge of that band [unit/s]; within it falls in proportion.
         reach: ``(m,)`` how much a room changes at most per radian (or metre) of a joint: by it the check knows how far
-        a
-            room may stray from a straight line between two configurations. 0 where nothing is added.
+            a room may stray from a straight line between two configurations. 0 where nothing is added.
     """
 
     name: ClassVar[str]
