@@ -264,9 +264,7 @@ def _language_pointing(
     if not known.any():
         return
     scores = heads.language_scores(latents[known], image_tokens[batch.prompts.picture[asking][known]])
-    losses["language_pointing"] = functional.cross_entropy(scores.to(torch.float32), cells[known])
-    if watch:
-        figures["language_pointing_accuracy"] = _share(scores.argmax(-1) == cells[known])
+    _choice("language_pointing", scores, cells[known], losses, figures, watch)
 
 
 def _vision_pointing(
@@ -281,19 +279,28 @@ def _vision_pointing(
     known = batch.vision_cell != NOWHERE
     if known.any():
         scores = heads.vision_scores(features[known])
-        cells = batch.vision_cell[known]
-        losses["vision_pointing"] = functional.cross_entropy(scores.to(torch.float32), cells)
+        _choice("vision_pointing", scores, batch.vision_cell[known], losses, figures, watch)
         error = heads.place(features[known], scores).to(torch.float32) - batch.place[known]
         losses["place"] = functional.smooth_l1_loss(error / _PLACE_SCALE, torch.zeros_like(error))
         if watch:
-            figures["vision_pointing_accuracy"] = _share(scores.argmax(-1) == cells)
             figures["place_error"] = float(error[:, :2].detach().norm(dim=-1).mean())
     tasks = batch.task != NOWHERE
     if tasks.any():
-        answers = heads.what(latents[tasks])
-        losses["task"] = functional.cross_entropy(answers.to(torch.float32), batch.task[tasks])
-        if watch:
-            figures["task_accuracy"] = _share(answers.argmax(-1) == batch.task[tasks])
+        _choice("task", heads.what(latents[tasks]), batch.task[tasks], losses, figures, watch)
+
+
+def _choice(
+    name: str,
+    scores: Tensor,
+    wanted: Tensor,
+    losses: dict[str, Tensor],
+    figures: dict[str, float],
+    watch: bool,
+) -> None:
+    """Cross-entropy of scores ``(N, C)`` for the answers ``(N,)`` wanted and, where it is watched, the share right."""
+    losses[name] = functional.cross_entropy(scores.to(torch.float32), wanted)
+    if watch:
+        figures[f"{name}_accuracy"] = _share(scores.argmax(-1) == wanted)
 
 
 def _share(hits: Tensor) -> float:
