@@ -165,7 +165,7 @@ _SCENE = Parameter(
 
 SIM_ARM_NODE = (
     replace(_SCENE, dynamic=True),
-    Parameter("image_width", 640, "Width of the camera images.", unit="px", minimum=16, maximum=1280),
+    Parameter("image_width", 480, "Width of the camera images.", unit="px", minimum=16, maximum=1280),
     Parameter("image_height", 480, "Height of the camera images.", unit="px", minimum=16, maximum=960),
     Parameter(
         "image_rate",

@@ -34,7 +34,7 @@ from instructvla_ros.sim.expert import CONTROL_PERIOD, expert_action  # noqa: E4
 from instructvla_ros.sim.task_sampling import numbered_scene  # noqa: E402
 from instructvla_ros.sim.tasks import Task  # noqa: E402
 
-SEEN = (640, 480)  # [px] what the model sees: as the simulated camera publishes
+SEEN = (480, 480)  # [px] what the model sees: as the simulated camera publishes
 FRAME_PERIOD = 0.1  # [s]
 AFTERWARDS = 1.2  # [s] that are shown after the task is done
 LARGEST_FILE = 5_000_000  # bytes

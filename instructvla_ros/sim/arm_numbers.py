@@ -267,7 +267,7 @@ TIP_OFFSET = (0.089, 0.0, 0.0)  # [m]
 FINGER_LENGTH_BEYOND_TIP = 0.008  # [m]
 
 CAMERAS: tuple[CameraMount, ...] = (
-    CameraMount("front", BASE_LINK, (0.86, -0.26, 0.52), (0.18, 0.0, 0.120), (0.0, 0.0, 1.0), radians(46.0)),
+    CameraMount("front", BASE_LINK, (0.84, -0.14, 0.66), (0.30, 0.0, 0.040), (0.0, 0.0, 1.0), radians(37.0)),
     CameraMount("wrist", "gripper_base_link", (0.026, 0.0, 0.060), (0.126, 0.0, 0.025), (0.0, 0.0, 1.0), radians(78.0)),
 )
 

@@ -35,8 +35,8 @@ from instructvla_ros.training.language.commands import Intent
 from instructvla_ros.training.language.facts import Facts, Thing
 
 VIEW = "front"
-CAMERA_SIZE = (640, 480)  # [px] as the simulated camera publishes: drawn smaller, edges would look different
-PICTURE_SIZE = (256, 192)  # [px] as stored
+CAMERA_SIZE = (480, 480)  # [px] as the simulated camera publishes: drawn smaller, edges would look different
+PICTURE_SIZE = (256, 256)  # [px] as stored
 CHUNK_LENGTH = 16
 _VERB_SHARES = {"reach": 2, "touch": 2, "push_left": 3, "push_right": 3, "pick_up": 5, "put_next_to": 4}
 _NOISES = (0.0, 0.004, 0.008, 0.012)  # [m] an action

@@ -29,7 +29,7 @@ from instructvla_ros.training.language.words import COMMAND, LANGUAGE
 
 CELLS = (ATOMIC, AGGREGATION, SITUATED, ABSENT)
 _TRIES = 40  # scenes looked at for one in which the phrase is possible
-_PICTURE = (640, 480)  # [px] as the simulated camera publishes
+_PICTURE = (480, 480)  # [px] as the simulated camera publishes
 
 
 @dataclass(frozen=True)
