@@ -115,20 +115,23 @@ class ActionExpert(nn.Module):
         self.decoder = Decoder(sizes.decoder)
         self.head = silu_mlp(sizes.head_widths)
 
-    def look(self, pixels: Tensor, latents: Tensor) -> Tensor:
+    def look(self, pixels: Tensor, latents: Tensor, picture: Tensor | None = None) -> Tensor:
         """See the views in the light of the latent actions.
 
         Args:
-            pixels: ``(B, V, 3, S, S)``.
+            pixels: ``(G, V, 3, S, S)``.
             latents: ``(B, L, D)``.
+            picture: ``(B,)`` which of the G pictures each sample looks at; one each, in order, if None.
 
         Returns:
             ``(B, V, P, vision width)`` for P patches.
         """
-        batch, views = pixels.shape[:2]
+        batch, views = len(latents), pixels.shape[1]
         condition = latents.mean(dim=1).repeat_interleave(views, dim=0)  # (B * V, D)
-        features = self.vision(pixels.flatten(0, 1).to(latents.dtype), condition)
-        return features.unflatten(0, (batch, views))
+        patches = self.vision.embed(pixels.flatten(0, 1).to(latents.dtype))  # (G * V, P, vision width)
+        if picture is not None:
+            patches = patches.unflatten(0, (-1, views))[picture].flatten(0, 1)  # (B * V, P, vision width)
+        return self.vision.transform(patches, condition).unflatten(0, (batch, views))
 
     def context(self, features: Tensor, latents: Tensor, states: Tensor | None) -> Context:
         """Assemble the context.

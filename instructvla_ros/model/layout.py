@@ -16,6 +16,7 @@ _TOWER = "vision_model.vision_model"
 _FILM = "action_model.film_vision_model.vision_model"
 
 _RULES: tuple[tuple[str, str], ...] = (
+    (r"images\.tower\.stem\.(.*)", rf"{_TOWER}.embeddings.stem.\1"),
     (r"images\.tower\.patch_embedding\.(.*)", rf"{_TOWER}.embeddings.patch_embedding.\1"),
     (r"images\.tower\.position_embedding", rf"{_TOWER}.embeddings.position_embedding.weight"),
     (r"images\.tower\.blocks\.(\d+)\.norm([12])\.(.*)", rf"{_TOWER}.encoder.layers.\1.layer_norm\2.\3"),
@@ -25,6 +26,7 @@ _RULES: tuple[tuple[str, str], ...] = (
     (r"images\.projector\.(.*)", r"mlp1.\1"),
     (r"images\.positions", IMAGE_POSITIONS),
     (r"language\.gate\.(.*)", rf"{GATE_PREFIX}\1"),
+    (r"expert\.vision\.stem\.(.*)", rf"{_FILM}.patch_embed.stem.\1"),
     (r"expert\.vision\.patch_embedding\.(.*)", rf"{_FILM}.patch_embed.proj.\1"),
     (r"expert\.vision\.position_embedding", rf"{_FILM}.pos_embed"),
     (r"expert\.vision\.class_token", rf"{_FILM}.cls_token"),

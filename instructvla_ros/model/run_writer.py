@@ -40,12 +40,14 @@ class Tower:
         depth: blocks.
         patch: side of a patch [px].
         image_size: side of the square input [px].
+        stem: channels of the convolutions before the patches, see ``VisionSizes``; 0 without.
     """
 
     width: int
     depth: int
     patch: int
     image_size: int
+    stem: int = 0
 
 
 @dataclass(frozen=True)
@@ -109,6 +111,7 @@ class NewModel:
                 patch=tower.patch,
                 image_size=tower.image_size,
                 tanh_gelu=True,
+                stem=tower.stem,
             ),
             shuffle_block=self.shuffle_block,
             projector_widths=(self.shuffle_block**2 * tower.width, self.width, self.width),
@@ -129,6 +132,7 @@ class NewModel:
                     layer_scale=True,
                     film_width=self.width,
                     final_norm=False,
+                    stem=film.stem,
                 ),
                 chunk_length=self.chunk_length,
                 action_size=ACTION_SIZE,

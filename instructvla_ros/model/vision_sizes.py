@@ -8,7 +8,7 @@ from torch import Tensor
 
 from instructvla_ros.model.settings import CheckpointError, Settings
 from instructvla_ros.model.tensor_shapes import depth, rows, shape, square_side
-from instructvla_ros.model.vision import VisionSizes
+from instructvla_ros.model.vision import STEM_STRIDE, VisionSizes
 
 FILM_BLOCKS = 3  # the action vision's output is that of its third block, whatever the depth
 OFFICIAL_HEAD_WIDTH = 64
@@ -30,7 +30,7 @@ def image_tower_sizes(tensors: Mapping[str, Tensor], base: Settings) -> VisionSi
         CheckpointError: names the tensor or setting that is missing, malformed or contradicts another.
     """
     settings = base.part("vision_config")
-    width, _, patch, _ = shape(tensors, f"{_TOWER}.embeddings.patch_embedding.weight", 4)
+    width, patch, stem = _patches(tensors, f"{_TOWER}.embeddings", "patch_embedding")
     positions = f"{_TOWER}.embeddings.position_embedding.weight"
     grid = square_side(rows(tensors, positions), positions)
     blocks = depth(tensors, f"{_TOWER}.encoder.layers.")
@@ -58,6 +58,7 @@ def image_tower_sizes(tensors: Mapping[str, Tensor], base: Settings) -> VisionSi
         image_size=image_size,
         tanh_gelu=activation == "gelu_pytorch_tanh",
         norm_eps=settings.number("layer_norm_eps", OFFICIAL_NORM_EPS),
+        stem=stem,
     )
 
 
@@ -73,7 +74,7 @@ def film_tower_sizes(tensors: Mapping[str, Tensor], constants: Settings, latent_
         CheckpointError: names the tensor or setting that is missing, malformed or contradicts another.
     """
     settings = constants.part("dino_config")
-    width, _, patch, _ = shape(tensors, f"{_FILM_TOWER}.patch_embed.proj.weight", 4)
+    width, patch, stem = _patches(tensors, f"{_FILM_TOWER}.patch_embed", "proj")
     settings.agree("embed_dim", width)
     heads = settings.optional_integer("num_heads")
     if heads is None:
@@ -96,6 +97,7 @@ def film_tower_sizes(tensors: Mapping[str, Tensor], constants: Settings, latent_
         layer_scale=True,
         film_width=latent_width,
         final_norm=False,
+        stem=stem,
     )
 
 
@@ -135,6 +137,15 @@ def head_width(settings: Settings, key: str, heads: int, width: int) -> int:
     if width % heads:
         raise settings.error(key, f"= {heads} heads do not share {width} channels evenly")
     return width // heads
+
+
+def _patches(tensors: Mapping[str, Tensor], prefix: str, embedding: str) -> tuple[int, int, int]:
+    """Channels of a token, side of a patch [px], channels of the stem (0 without)."""
+    width, _, side, _ = shape(tensors, f"{prefix}.{embedding}.weight", 4)
+    first = f"{prefix}.stem.0.weight"
+    if first not in tensors:
+        return width, side, 0
+    return width, side * STEM_STRIDE, shape(tensors, first, 4)[0]
 
 
 def _image_size(settings: Settings, key: str, grid: int, patch: int) -> int:

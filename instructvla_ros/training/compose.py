@@ -5,7 +5,6 @@
 A batch is a pure function of seed and step, so that a training that goes on sees what it would have seen.
 """
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from random import Random
@@ -13,21 +12,19 @@ from random import Random
 import numpy as np
 import torch
 
-from instructvla_ros.model.images import DINO_CROP_RATIO, dino_pixels, language_pixels
 from instructvla_ros.model.instructvla import InstructVLA
 from instructvla_ros.model.prompt import Prompt, Turn, action_request
 from instructvla_ros.training.frames import Frame, Label
 from instructvla_ros.training.language.commands import Command, Speaker, roughened
 from instructvla_ros.training.language.facts import motion
 from instructvla_ros.training.language.questions import Questioner
-from instructvla_ros.training.language.words import COLORS, SHAPES, TASKS
+from instructvla_ros.training.language.words import TASKS
 from instructvla_ros.training.objectives import NOWHERE, Batch
 from instructvla_ros.training.packing import pack
 from instructvla_ros.training.settings import StageSettings
+from instructvla_ros.training.sights import Sights, place_of
 
-_COLORS, _SHAPES = list(COLORS), list(SHAPES)
 _STALE = 0.4  # share of the reasoning that tells of another moment: it is said once, and acted on for a while
-_GAIN, _BIAS = 0.12, 0.06  # of the colours of a picture
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,6 +49,7 @@ class Composer:
         seed: of everything that is drawn.
         acts: whether batches have actions.
         augment: whether colours of pictures vary.
+        points: whether the action vision learns to point even in batches without actions.
     """
 
     def __init__(
@@ -63,16 +61,17 @@ class Composer:
         seed: int,
         acts: bool = True,
         augment: bool = True,
+        points: bool = False,
     ) -> None:
         if not frames:
             raise ValueError("there are no frames to train on")
         self._prompts, self._sizes = model.prompts, model.sizes
-        self._frames, self._settings, self._acts, self._augment = frames, settings, acts, augment
-        self._seed = seed
+        self._frames, self._settings, self._acts, self._seed = frames, settings, acts, seed
+        self._points = points
+        self._sights = Sights(model, augment)
         self._state_size = model.state_size
         self._action = model.statistics.action(dataset, model.action_size)
         self._state = model.statistics.proprio(dataset, model.state_size) if model.uses_state else None
-        self._frames_of_model = model.prepare_frames
 
     def batch(self, step: int, rank: int = 0) -> Batch:
         """The batch of a step, for one of several processes."""
@@ -87,25 +86,26 @@ class Composer:
         owners = [frame for frame, row in zip(frames, said, strict=True) for _ in row]
         prompts = [[one.prompt for one in row] for row in said]
         packed = pack(prompts, self._sizes.num_image_tokens, [one.silent for one in flat])
-        images = [self._images(frame, random) for frame in frames]
+        images = [self._sights.images(frame, random) for frame in frames]
         acted = [index for index, one in enumerate(flat) if one.label is not None]
-        tower, film = self._sizes.image_tower, self._sizes.action_expert.vision
         return Batch(
-            pixels=torch.cat([language_pixels(views, tower.image_size) for views in images]),
-            views=torch.stack([dino_pixels(views, film.image_size) for views in images]) if acted else None,
+            pixels=self._sights.pixels(images),
+            views=self._sights.views(images) if acted else None,
             prompts=packed,
             acted=torch.tensor(acted, dtype=torch.long),
             states=self._states([owners[index] for index in acted]),
             actions=self._actions([flat[index].label for index in acted]),
             language_cell=torch.tensor(
-                [self._language_cell(frame, one.target) for frame, one in zip(owners, flat, strict=True)]
+                [self._sights.language_cell(frame, one.target) for frame, one in zip(owners, flat, strict=True)]
             ),
             vision_cell=torch.tensor(
-                [self._vision_cell(owners[i], flat[i].target, images[0][0]) for i in acted], dtype=torch.long
+                [self._sights.vision_cell(owners[i], flat[i].target, images[0][0]) for i in acted], dtype=torch.long
             ),
             task=torch.tensor([flat[index].task for index in acted], dtype=torch.long),
-            seen=self._seen(frames),
-            place=torch.tensor([_place(owners[i], flat[i].target) for i in acted], dtype=torch.float32).reshape(-1, 3),
+            seen=self._sights.seen(frames),
+            place=torch.tensor([place_of(owners[i], flat[i].target) for i in acted], dtype=torch.float32).reshape(
+                -1, 3
+            ),
         )
 
     def metres(self, actions: torch.Tensor) -> torch.Tensor:
@@ -179,15 +179,7 @@ class Composer:
         return self._prompts.conversation([turn])
 
     def _acting(self, label: Label) -> Label | None:
-        return label if self._acts else None
-
-    def _images(self, frame: Frame, random: Random) -> list[np.ndarray]:
-        images = frame.images()
-        if self._augment:
-            gain = np.array([1.0 + random.uniform(-_GAIN, _GAIN) for _ in range(3)], dtype=np.float32)
-            bias = 255.0 * np.float32(random.uniform(-_BIAS, _BIAS))
-            images = [np.clip(image * gain + bias, 0.0, 255.0).astype(np.uint8) for image in images]
-        return self._frames_of_model(images)
+        return label if self._acts or self._points else None
 
     def _states(self, frames: Sequence[Frame]) -> torch.Tensor | None:
         if self._state is None:
@@ -203,44 +195,6 @@ class Composer:
             expert = self._sizes.action_expert
             return torch.zeros(0, expert.chunk_length, expert.action_size)
         return torch.tensor(np.where(action.mask, action.normalize(chunks), chunks), dtype=torch.float32)
-
-    def _language_cell(self, frame: Frame, target: int | None) -> int:
-        if target is None or frame.spots is None or self._sizes.num_views > 1:
-            return NOWHERE
-        side = self._sizes.image_tower.grid // self._sizes.shuffle_block
-        across, down = frame.spots[target]
-        return _cell(float(across), float(down), side)
-
-    def _seen(self, frames: Sequence[Frame]) -> torch.Tensor | None:
-        if self._sizes.num_views > 1 or any(frame.facts is None for frame in frames):
-            return None
-        seen = torch.zeros(len(frames), self._sizes.num_image_tokens, 2, dtype=torch.long)
-        for row, frame in enumerate(frames):
-            assert frame.facts is not None
-            for index, thing in enumerate(frame.facts.things):
-                cell = self._language_cell(frame, index)
-                if cell != NOWHERE:
-                    seen[row, cell] = torch.tensor((1 + _COLORS.index(thing.color), 1 + _SHAPES.index(thing.shape)))
-        return seen
-
-    def _vision_cell(self, frame: Frame, target: int | None, image: np.ndarray) -> int:
-        if target is None or frame.spots is None or self._sizes.num_views > 1:
-            return NOWHERE
-        film = self._sizes.action_expert.vision
-        height, width = image.shape[:2]
-        short = math.floor(film.image_size / DINO_CROP_RATIO)
-        tall = int(short * height / width) if width <= height else short
-        wide = short if width <= height else int(short * width / height)
-        u, v = frame.spots[target]
-        across = (u * wide - round((wide - film.image_size) / 2.0)) / film.image_size
-        down = (v * tall - round((tall - film.image_size) / 2.0)) / film.image_size
-        return _cell(across, down, film.grid)
-
-
-def _cell(across: float, down: float, side: int) -> int:
-    if not (0.0 <= across < 1.0 and 0.0 <= down < 1.0):
-        return NOWHERE
-    return int(down * side) * side + int(across * side)
 
 
 def _choose_labels(labels: Sequence[Label], count: int, random: Random, with_shown: bool) -> list[Label]:
@@ -277,10 +231,3 @@ def _rest(chunk: np.ndarray, opening: float | None) -> np.ndarray:
     rest = np.zeros_like(chunk)
     rest[:, -1] = 1.0 if opening is None or opening > 0.8 else 0.0
     return rest
-
-
-def _place(frame: Frame, target: int | None) -> list[float]:
-    if target is None or frame.facts is None:
-        return [0.0, 0.0, 0.0]
-    away = np.array(frame.facts.things[target].position) - frame.state[:3]
-    return [float(value) for value in away]

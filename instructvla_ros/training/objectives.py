@@ -40,7 +40,7 @@ class Batch:
         language_cell: ``(P,)`` image token on the thing that the prompt is about, ``NOWHERE`` without.
         vision_cell: ``(A,)`` token of the action vision on it, ``NOWHERE`` without.
         task: ``(A,)`` number of the task, ``NOWHERE`` without.
-        place: ``(A, 3)`` the thing's x, y, z relative to the gripper [m].
+        place: ``(A, 3)`` the thing's x, y, z in the arm's base frame [m].
         seen: ``(G, N, 2)`` colour and shape, counted from 1, of what each image token lies on; 0 for nothing; None
             where nobody knows.
     """
@@ -91,6 +91,13 @@ class GroundingHeads(nn.Module):
         self.what = nn.Linear(language_width, num_tasks)
         self.color = nn.Linear(language_width, 1 + num_colors)
         self.shape = nn.Linear(language_width, 1 + num_shapes)
+        self.colors = nn.Embedding(num_colors, language_width)
+        self.shapes = nn.Embedding(num_shapes, language_width)
+
+    def name(self, kind: Tensor) -> Tensor:
+        """``(A, language_width)`` a vector for each ``(A, 2)`` colour and shape, of unit mean square."""
+        named = self.colors(kind[:, 0]) + self.shapes(kind[:, 1])
+        return functional.rms_norm(named, named.shape[-1:])
 
     def language_scores(self, latent: Tensor, image_tokens: Tensor) -> Tensor:
         """``(P, N)`` how much each of ``(P, N, width)`` image tokens is meant by ``(P, width)`` latents."""
@@ -156,7 +163,7 @@ def loss_parts(
         model: the model.
         heads: the grounding heads; None for losses of language and flow alone.
         batch: the batch.
-        flow_times: how many flow times each observation is trained at.
+        flow_times: how many flow times each observation is trained at; with 0 the actions are left aside.
         watch: whether to compute the figures too.
     """
     hidden, image_tokens = read(model, batch)
@@ -170,7 +177,7 @@ def loss_parts(
         if watch:
             figures["token_accuracy"] = _share(scores.argmax(-1) == prompts.labels)
     if heads is not None and batch.seen is not None and image_tokens.requires_grad:
-        losses["seeing"] = _seeing(heads, batch.seen, image_tokens, figures, watch)
+        losses["seeing"] = seeing_loss(heads, batch.seen, image_tokens, figures, watch)
     latents = latents_of(model, flat, prompts)  # (A', L, width) of the prompts with queries
     asking = (prompts.query_start >= 0).nonzero().flatten()
     row_of = torch.full((len(prompts.picture),), NOWHERE, device=flat.device)
@@ -181,10 +188,15 @@ def loss_parts(
         acting = latents[row_of[batch.acted]]  # (A, L, width)
         features = look(model, batch, acting)
         if heads is not None:
-            _vision_pointing(heads, batch, acting.mean(1), features.flatten(1, 2), losses, figures, watch)
-        context = model.expert.context(features, acting, batch.states)
-        context = replace(context, tokens=context.tokens.to(torch.float32))  # the residual stream keeps its precision
-        losses["flow"] = flow_loss(model, context, batch.actions, flow_times)
+            pointing_parts(heads, features.flatten(1, 2), batch.vision_cell, batch.place, losses, figures, watch)
+            tasks = batch.task != NOWHERE
+            if tasks.any():
+                _choice("task", heads.what(acting.mean(1)[tasks]), batch.task[tasks], losses, figures, watch)
+        if flow_times:
+            context = model.expert.context(features, acting, batch.states)
+            # the residual stream keeps its precision
+            context = replace(context, tokens=context.tokens.to(torch.float32))
+            losses["flow"] = flow_loss(model, context, batch.actions, flow_times)
     return Parts(losses, figures)
 
 
@@ -230,10 +242,10 @@ def look(model: InstructVLA, batch: Batch, latents: Tensor) -> Tensor:
     """What the action vision sees in the light of latent actions ``(A, L, width)``: ``(A, V, N, width)``."""
     if batch.views is None:
         raise ValueError("a batch with actions needs the pictures for the action vision")
-    return model.expert.look(batch.views[batch.prompts.picture[batch.acted]], latents)  # (A, V, N, width)
+    return model.expert.look(batch.views, latents, batch.prompts.picture[batch.acted])  # (A, V, N, width)
 
 
-def _seeing(
+def seeing_loss(
     heads: GroundingHeads, seen: Tensor, image_tokens: Tensor, figures: dict[str, float], watch: bool
 ) -> Tensor:
     """Cross-entropy of colour and shape at each image token; most lie on nothing and count less."""
@@ -267,26 +279,25 @@ def _language_pointing(
     _choice("language_pointing", scores, cells[known], losses, figures, watch)
 
 
-def _vision_pointing(
+def pointing_parts(
     heads: GroundingHeads,
-    batch: Batch,
-    latents: Tensor,
     features: Tensor,
+    cell: Tensor,
+    place: Tensor,
     losses: dict[str, Tensor],
     figures: dict[str, float],
     watch: bool,
 ) -> None:
-    known = batch.vision_cell != NOWHERE
-    if known.any():
-        scores = heads.vision_scores(features[known])
-        _choice("vision_pointing", scores, batch.vision_cell[known], losses, figures, watch)
-        error = heads.place(features[known], scores).to(torch.float32) - batch.place[known]
-        losses["place"] = functional.smooth_l1_loss(error / _PLACE_SCALE, torch.zeros_like(error))
-        if watch:
-            figures["place_error"] = float(error[:, :2].detach().norm(dim=-1).mean())
-    tasks = batch.task != NOWHERE
-    if tasks.any():
-        _choice("task", heads.what(latents[tasks]), batch.task[tasks], losses, figures, watch)
+    """Losses of the action vision's tokens ``(A, N, width)``: on which a thing lies, and where that is."""
+    known = cell != NOWHERE
+    if not known.any():
+        return
+    scores = heads.vision_scores(features[known])
+    _choice("vision_pointing", scores, cell[known], losses, figures, watch)
+    error = heads.place(features[known], scores).to(torch.float32) - place[known]
+    losses["place"] = functional.smooth_l1_loss(error / _PLACE_SCALE, torch.zeros_like(error))
+    if watch:
+        figures["place_error"] = float(error[:, :2].detach().norm(dim=-1).mean())
 
 
 def _choice(

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The recipe: what each stage begins with and what it trains.
 
-Stage 0 (``language``) trains the vision language model itself; official runs bring theirs. Stage 1 (``action``) trains
+Stage 0 makes the vision language model itself, which official runs bring: ``vision`` trains both towers to see,
+``language`` the rest. Stage 1 (``action``) trains
 the meta queries, one low-rank adapter and the action expert; the model below is frozen. Stage 2 (``tuning``) trains a
 second adapter and the gate that mixes both; the action expert and all else are frozen.
 """
@@ -28,7 +29,7 @@ from instructvla_ros.training.language.facts import Facts
 from instructvla_ros.training.language.questions import corpus
 from instructvla_ros.training.language.words import COLORS, SHAPES, TASKS
 from instructvla_ros.training.objectives import GroundingHeads
-from instructvla_ros.training.settings import ACTION, LANGUAGE, TUNING, NewStart
+from instructvla_ros.training.settings import ACTION, LANGUAGE, TUNING, VISION, NewStart
 
 BASE_FOLDER = "Eagle2-2B-small"
 _SENTENCES = 4000
@@ -126,7 +127,7 @@ def choose_trained(model: InstructVLA, stage: str) -> list[Any]:
 
     Args:
         model: with the adapters of the stage.
-        stage: ``language``, ``action`` or ``tuning``.
+        stage: ``vision``, ``language``, ``action`` or ``tuning``.
 
     Returns:
         Handles of hooks that restrict gradients to some rows; to be removed after the stage.
@@ -138,8 +139,11 @@ def choose_trained(model: InstructVLA, stage: str) -> list[Any]:
 
 def is_trained(name: str, stage: str) -> bool:
     """Whether a stage trains a parameter. Of embedding and head the action stage trains the meta queries' rows."""
+    if stage == VISION:
+        return name.startswith(("images.", "expert.vision."))
     if stage == LANGUAGE:
-        return name.startswith(("images.", "language.")) and ".lora_" not in name and ".gate.layers" not in name
+        is_base = ".lora_" not in name and ".gate.layers" not in name
+        return name.startswith(("images.", "language.", "expert.vision.")) and is_base
     if stage == ACTION:
         return name.startswith("expert.") or ".lora_" in name or name in _QUERY_ROWS
     if stage == TUNING:
@@ -149,7 +153,7 @@ def is_trained(name: str, stage: str) -> bool:
 
 def adapters_of(stage: str) -> int:
     """How many adapters the language model has in a stage."""
-    return {LANGUAGE: 0, ACTION: 1, TUNING: 2}[stage]
+    return {VISION: 0, LANGUAGE: 0, ACTION: 1, TUNING: 2}[stage]
 
 
 def parameter_groups(model: nn.Module, decay: float) -> list[dict[str, Any]]:

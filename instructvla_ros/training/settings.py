@@ -11,13 +11,14 @@ import torch
 from instructvla_ros.checked_yaml import CheckedMapping
 from instructvla_ros.model.action_expert import TRUE_MASK
 from instructvla_ros.model.run_writer import NewModel, Tower
+from instructvla_ros.model.vision import STEM_STRIDE
 from instructvla_ros.model.vision_sizes import FILM_BLOCKS
 from instructvla_ros.shared_files import yaml_path
 from instructvla_ros.training.objectives import Weights
 
 CONFIG_FOLDER = "config/training"
-LANGUAGE, ACTION, TUNING = "language", "action", "tuning"
-STAGES = (LANGUAGE, ACTION, TUNING)
+VISION, LANGUAGE, ACTION, TUNING = "vision", "language", "action", "tuning"
+STAGES = (VISION, LANGUAGE, ACTION, TUNING)
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 _LARGEST = 1_000_000
 _T = TypeVar("_T")
@@ -31,10 +32,10 @@ class StageSettings:
         share: of the minutes.
         steps: of the optimiser; 0 if they are fitted to the minutes.
         pictures: of a batch.
-        commands: of a picture.
+        commands: of a picture; in the stage ``vision`` things of a picture that are pointed at.
         questions: of a picture.
         question_pictures: share of the pictures that are only spoken about.
-        flow_times: of an observation.
+        flow_times: of an observation; 0 without actions.
         learning_rate: at its highest.
         reasoning: share of the commands with words before the latent actions.
         situated: share of the commands whose goal is implied.
@@ -194,6 +195,8 @@ def _read_start(file: CheckedMapping) -> NewStart | OfficialStart:
         if width % (2 * values["head_width"] if key == "width" else values["head_width"]):
             raise model.refuse(key, f"{width} channels do not divide into (pairs of) heads of {values['head_width']}")
     for key, part in (("tower", tower), ("film_tower", film)):
+        if part.stem and part.patch % STEM_STRIDE:
+            raise model.refuse(key, f"with a stem {STEM_STRIDE} must divide its patches")
         if part.width % values["head_width"] or part.width % 4 or part.image_size % part.patch:
             raise model.refuse(key, "heads and 4 must divide its width, and patches its image size")
     new = NewModel(

@@ -43,7 +43,8 @@ from instructvla_ros.training.recipe import (
     with_adapters,
     write_run,
 )
-from instructvla_ros.training.settings import LANGUAGE, TUNING, NewStart, OfficialStart, TrainingSettings
+from instructvla_ros.training.seeing import SightComposer
+from instructvla_ros.training.settings import LANGUAGE, TUNING, VISION, NewStart, OfficialStart, TrainingSettings
 from instructvla_ros.training.trainer import Stage, TrainingModule
 from instructvla_ros.training.validation import others_first, validate
 
@@ -182,10 +183,9 @@ class Training:
         if heads is not None:
             heads.requires_grad_(name != TUNING)
         module = TrainingModule(model, heads, settings.weights)
-        acts = name != LANGUAGE
-        composer = Composer(model, self.frames, of_stage, settings.dataset, settings.seed, acts)
+        composer = self._composer(name, model, self.frames, points=heads is not None)
         held_out = others_first(self.held_out or self.frames[:64])
-        judge = Composer(model, held_out, of_stage, settings.dataset, settings.seed, acts, augment=False)
+        judge = self._composer(name, model, held_out, points=heads is not None, augment=False)
         stage = Stage(
             name,
             module,
@@ -202,6 +202,15 @@ class Training:
         )
         stage.resume()
         return stage, module
+
+    def _composer(
+        self, name: str, model: InstructVLA, frames: list[Frame], points: bool, augment: bool = True
+    ) -> Composer | SightComposer:
+        settings, stage = self.settings, self.settings.stages[name]
+        if name == VISION:
+            return SightComposer(model, frames, stage.pictures, stage.commands, settings.seed, augment)
+        acts = name != LANGUAGE
+        return Composer(model, frames, stage, settings.dataset, settings.seed, acts, augment, points)
 
     def _finish(self, stage: Stage, model: InstructVLA, statistics: dict[str, Any], is_last: bool) -> None:
         if not self._processes.is_first:

@@ -25,6 +25,7 @@ from instructvla_ros.training.extras import import_extra
 from instructvla_ros.training.objectives import Batch, GroundingHeads, Parts, Weights, loss_parts
 from instructvla_ros.training.processes import Processes
 from instructvla_ros.training.recipe import parameter_groups
+from instructvla_ros.training.seeing import SightBatch, SightComposer, sight_parts
 
 _DECAY = 0.01
 _BETAS = (0.9, 0.98)
@@ -46,10 +47,18 @@ class TrainingModule(nn.Module):
         self.heads = heads
         self.weights = weights
 
-    def forward(self, batch: Batch, flow_times: int, watch: bool = False) -> tuple[Tensor, Parts]:
+    def forward(self, batch: Batch | SightBatch, flow_times: int, watch: bool = False) -> tuple[Tensor, Parts]:
         """The total loss of a batch and its parts."""
-        parts = loss_parts(self.model, self.heads, batch, flow_times, watch)
+        parts = self.parts(batch, flow_times, watch)
         return parts.total(self.weights), parts
+
+    def parts(self, batch: Batch | SightBatch, flow_times: int, watch: bool = False) -> Parts:
+        """The parts of the loss of a batch."""
+        if isinstance(batch, SightBatch):
+            if self.heads is None:
+                raise ValueError("towers learn to see with grounding heads, and there are none")
+            return sight_parts(self.model, self.heads, batch, watch)
+        return loss_parts(self.model, self.heads, batch, flow_times, watch)
 
 
 @dataclass
@@ -89,7 +98,7 @@ class Stage:
         self,
         name: str,
         module: TrainingModule,
-        composer: Composer,
+        composer: Composer | SightComposer,
         processes: Processes,
         folder: Path,
         *,

@@ -9,7 +9,8 @@ import torch
 
 from instructvla_ros.training.compose import Composer
 from instructvla_ros.training.frames import Frame
-from instructvla_ros.training.objectives import Batch, latents_of, look, loss_parts, read
+from instructvla_ros.training.objectives import Batch, latents_of, look, read
+from instructvla_ros.training.seeing import SightComposer
 from instructvla_ros.training.trainer import TrainingModule
 
 _BATCHES = 3
@@ -22,7 +23,9 @@ def others_first(frames: Sequence[Frame]) -> list[Frame]:
 
 
 @torch.no_grad()
-def validate(module: TrainingModule, composer: Composer, flow_times: int, batches: int = _BATCHES) -> dict[str, float]:
+def validate(
+    module: TrainingModule, composer: Composer | SightComposer, flow_times: int, batches: int = _BATCHES
+) -> dict[str, float]:
     """Losses and figures, averaged over a few fixed batches.
 
     Args:
@@ -38,9 +41,9 @@ def validate(module: TrainingModule, composer: Composer, flow_times: int, batche
     for index in range(batches):
         batch = composer.batch(_FIRST + index).to(module.model.device)
         torch.manual_seed(index)
-        parts = loss_parts(module.model, module.heads, batch, flow_times, watch=True)
+        parts = module.parts(batch, flow_times, watch=True)
         figures = {**{name: float(loss) for name, loss in parts.losses.items()}, **parts.figures}
-        if len(batch.acted):
+        if flow_times and isinstance(batch, Batch) and isinstance(composer, Composer) and len(batch.acted):
             figures["step_error"] = step_error(module, batch, composer)
         for name, value in figures.items():
             sums.setdefault(name, []).append(value)

@@ -27,6 +27,7 @@ from instructvla_ros.training.settings import (
     LANGUAGE,
     STAGES,
     TUNING,
+    VISION,
     DataSettings,
     NewStart,
     StageSettings,
@@ -39,7 +40,7 @@ torch.set_num_threads(1)
 PICTURE_SIZE = (64, 48)
 CHUNK = 4
 _SHADES = {"red": (230, 40, 40), "green": (50, 160, 70), "blue": (35, 90, 210)}
-_STEPS = {LANGUAGE: 60, ACTION: 70, TUNING: 30}
+_STEPS = {VISION: 40, LANGUAGE: 60, ACTION: 70, TUNING: 30}
 
 
 def toy_frame(random: Random) -> Frame:
@@ -95,15 +96,17 @@ def toy_settings(folder: Path) -> TrainingSettings:
         absent=0.1,
         rough=0.1,
     )
-    stages = {name: replace(stage, steps=_STEPS[name]) for name in STAGES}
+    stages = {
+        name: replace(stage, steps=_STEPS[name], flow_times=2 if name in (ACTION, TUNING) else 0) for name in STAGES
+    }
     model = NewModel(
         width=64,
         depth=2,
         expert_width=32,
         expert_depth=2,
         head_width=16,
-        tower=Tower(32, 2, 7, 56),
-        film_tower=Tower(32, 3, 14, 56),
+        tower=Tower(32, 2, 8, 64, stem=8),
+        film_tower=Tower(32, 3, 16, 64, stem=8),
         adapters=0,
         rank=4,
         alpha=8.0,

@@ -14,11 +14,10 @@ import torch
 
 from instructvla_ros.model import InstructVLA
 from instructvla_ros.model.settings import CheckpointError
-from instructvla_ros.training.compose import Composer
-from instructvla_ros.training.objectives import loss_parts
-from instructvla_ros.training.recipe import choose_trained, is_trained, new_heads, with_adapters
-from instructvla_ros.training.settings import ACTION, LANGUAGE, STAGES, TUNING
+from instructvla_ros.training.recipe import adapters_of, choose_trained, is_trained, new_heads, with_adapters
+from instructvla_ros.training.settings import ACTION, LANGUAGE, STAGES, TUNING, VISION
 from instructvla_ros.training.ship import LARGEST_FILE, ship
+from instructvla_ros.training.trainer import TrainingModule
 
 
 def rows(run: Path, stage: str) -> list[dict[str, float]]:
@@ -27,7 +26,7 @@ def rows(run: Path, stage: str) -> list[dict[str, float]]:
 
 def grown(finished: Path, stage: str) -> InstructVLA:
     model = InstructVLA.from_pretrained(finished / "stages" / LANGUAGE)
-    for count in range(1, STAGES.index(stage) + 1):
+    for count in range(1, adapters_of(stage) + 1):
         model = with_adapters(model, count, 4, 8.0, 16, seed=count)
     return model
 
@@ -35,11 +34,12 @@ def grown(finished: Path, stage: str) -> InstructVLA:
 @pytest.mark.parametrize(
     ("stage", "loss", "share"),
     [
+        (VISION, "seeing", 0.7),
+        (VISION, "place", 0.8),
         (LANGUAGE, "language", 0.5),
         (LANGUAGE, "language_pointing", 0.8),
         (LANGUAGE, "seeing", 0.7),
         (ACTION, "flow", 0.85),
-        (ACTION, "place", 0.8),
     ],
 )
 def test_losses_fall(finished, stage, loss, share):
@@ -129,9 +129,9 @@ def test_gradients_reach_what_a_stage_trains_and_nothing_else(finished, settings
         for name, parameter in model.named_parameters():
             if ".lora_b." in name:
                 parameter.normal_(std=0.02)
-    composer = Composer(model, training.frames, settings.stages[stage], "toy", 0, acts=stage != LANGUAGE)
-    parts = loss_parts(model, heads, composer.batch(0), 2)
-    parts.total(settings.weights).backward()
+    module = TrainingModule(model, heads, settings.weights)
+    batch = training._composer(stage, model, training.frames, points=True).batch(0)
+    module(batch, settings.stages[stage].flow_times)[0].backward()
     queries = set(model.prompts.query_ids)
     for name, parameter in model.named_parameters():
         reached = parameter.grad is not None and bool(parameter.grad.abs().sum() > 0)
@@ -145,6 +145,7 @@ def test_an_interrupted_training_ends_as_if_it_had_not_been(settings, train, tmp
     settings = replace(settings, stages=stages)
     train(settings, tmp_path / "whole").run()
     out = tmp_path / "interrupted"
+    train(settings, out).run({VISION: 3})
     train(settings, out).run({LANGUAGE: 4})
     assert not (out / "config.json").exists()
     train(settings, out).run({ACTION: 2})
