@@ -24,6 +24,7 @@ NOWHERE = -1
 _TIME_ALPHA = 1.5
 _NOTHING_WEIGHT = 0.1
 _PLACE_SCALE = 0.1  # [m] that the place head's numbers are multiples of
+_PLACE_TOLERANCE = 0.02  # [m] from which on errors count in proportion; as wide as an image token they hardly would
 
 
 @dataclass(frozen=True, eq=False)
@@ -295,7 +296,7 @@ def pointing_parts(
     scores = heads.vision_scores(features[known])
     _choice("vision_pointing", scores, cell[known], losses, figures, watch)
     error = heads.place(features[known], scores).to(torch.float32) - place[known]
-    losses["place"] = functional.smooth_l1_loss(error / _PLACE_SCALE, torch.zeros_like(error))
+    losses["place"] = functional.smooth_l1_loss(error / _PLACE_TOLERANCE, torch.zeros_like(error))
     if watch:
         figures["place_error"] = float(error[:, :2].detach().norm(dim=-1).mean())
 
