@@ -72,6 +72,7 @@ def chunk_to_message(chunk: ActionChunk) -> ActionChunkMessage:
         ],
         instruction=chunk.instruction,
         inference_time=float(chunk.inference_time),
+        reasoning_stamp=time_message(chunk.reasoning_stamp or 0.0),
     )
 
 
@@ -93,6 +94,7 @@ def chunk_from_message(message: ActionChunkMessage, stamp: float) -> ActionChunk
         delta_reference=DeltaReference(message.delta_reference),
         instruction=message.instruction,
         inference_time=message.inference_time,
+        reasoning_stamp=seconds(message.reasoning_stamp) or None,
     )
 
 

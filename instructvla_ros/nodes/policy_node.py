@@ -5,14 +5,17 @@
 In: ``image`` (or ``image/compressed``), ``wrist_image`` where the checkpoint takes it, ``joint_states``,
 ``instruction``, ``robot_description``; service ``~/ask``. Out: ``action_chunk``, ``reasoning``, ``/diagnostics``.
 
-``configure`` loads the model and warms it up, ``activate`` starts to act. Inference runs in a fixed-rate thread of its
-own, never in a callback; what it does at each tick is :class:`instructvla_ros.policy.act_loop.ActLoop`.
+``configure`` loads the model and warms it up, ``activate`` starts to act. Inference runs in no callback: a fixed-rate
+thread acts and another one speaks and answers beside it, both through
+:class:`instructvla_ros.policy.act_loop.ActLoop`.
 """
 
 from __future__ import annotations
 
+import gc
 import logging
 import sys
+import threading
 import time
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from functools import partial
@@ -44,6 +47,7 @@ from instructvla_ros.timing import FixedRateThread
 
 IMAGE_TOPICS = {"primary": "image", "wrist": "wrist_image"}
 ANSWER_TIMEOUT = 60.0  # longest wait for an answer to ~/ask [s]
+_LONGEST_WAIT = 0.1  # [s] between two looks at whether there is something to think about
 
 
 class PolicyNode(LifecycleNode, RunnableNode):
@@ -63,6 +67,7 @@ class PolicyNode(LifecycleNode, RunnableNode):
         self._instruction = ""
         self._loop: ActLoop | None = None
         self._thread: FixedRateThread | None = None
+        self._thinking: threading.Thread | None = None
         self._ending = False
         self._hold = "not configured"
         self._fault = ""
@@ -109,6 +114,8 @@ class PolicyNode(LifecycleNode, RunnableNode):
             self._loop.restart()
         self._thread = FixedRateThread("policy", 1.0 / rate, self._tick, on_error=self._on_tick_error)
         self._thread.start()
+        self._thinking = threading.Thread(target=self._think, args=(self._thread,), name="thinking", daemon=True)
+        self._thinking.start()
         self.get_logger().info(f"acting at {rate:g} Hz")
         return super().on_activate(state)
 
@@ -165,11 +172,13 @@ class PolicyNode(LifecycleNode, RunnableNode):
         started = time.monotonic()
         model = InstructVLA.from_pretrained(
             given.checkpoint, base_vlm=given.base_vlm or None, device=device, dtype=getattr(torch, kind)
-        )
+        ).fuse()
         self.get_logger().info(f"loaded in {time.monotonic() - started:.1f} s; warming up ...")
         # a policy without kinematics serves to check that checkpoint and profile fit, and to warm up
         rehearsal = Policy(model, self._profile, None, dataset=given.dataset or None, check_chain=False)
         self.get_logger().info(f"first inference took {rehearsal.warm_up():.2f} s; ready to activate")
+        gc.collect()
+        gc.freeze()  # what is there now stays: later collections need not walk through it between two actions
         return model
 
     def _subscribe(self, num_views: int) -> None:
@@ -257,6 +266,15 @@ class PolicyNode(LifecycleNode, RunnableNode):
         if result.chunk is not None:
             self._chunk_publisher.publish(messages.chunk_to_message(result.chunk))
 
+    def _think(self, ticking: FixedRateThread) -> None:
+        """Speak and answer beside acting, as long as the ticks go on."""
+        while ticking is self._thread:
+            loop = self._loop
+            if loop is None:
+                time.sleep(_LONGEST_WAIT)
+            elif not loop.think(messages.ros_now(self)):
+                loop.wait_to_think(_LONGEST_WAIT)
+
     def _report_hold(self, result: TickResult) -> None:
         reason = "; ".join([result.reason, *self._image_faults.values()]) if result.reason else ""
         holding = result.status is TickStatus.HOLDING
@@ -318,6 +336,9 @@ class PolicyNode(LifecycleNode, RunnableNode):
         if self._loop is not None:
             self._loop.close()
         thread.stop()
+        thinking, self._thinking = self._thinking, None
+        if thinking is not None:
+            thinking.join()
         self._publish_epoch(time.time_ns(), "")  # a tick in progress may have published a chunk in between
 
     def _release(self) -> None:

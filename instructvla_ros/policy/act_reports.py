@@ -13,7 +13,7 @@ class TickStatus(Enum):
     """What a tick came to."""
 
     ACTED = "acted"  # a chunk was made
-    REASONED = "reasoned"  # the model spoke; it acts at the next tick, on a newer observation
+    REASONING = "reasoning"  # the model has not spoken about the instruction yet; it acts when it has
     FOLLOWING = "following"  # the last chunk still has steps to be executed before the next is due
     IDLE = "idle"  # there is no instruction
     HOLDING = "holding"  # there is an instruction, but something forbids acting
@@ -29,7 +29,7 @@ class TickResult:
         chunk: the chunk, if one was made.
         epoch: the running epoch; a result with a new epoch voids the chunks of older ones, chunk or none.
         ages: ages of the inputs at the tick.
-        inference_time: how long the model took, acting or reasoning [s]; 0 if it was not asked.
+        inference_time: how long the model took [s]; 0 if it was not asked.
     """
 
     status: TickStatus

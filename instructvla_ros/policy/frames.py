@@ -7,6 +7,8 @@ import numpy as np
 _SMALLEST_SIDE = 16  # pixels
 _SMALLEST_SPREAD = 1.0  # grey levels
 _SAMPLES_PER_SIDE = 64
+_CHANGE_SIDE = 16  # blocks that pictures are compared in
+_NOISE = 12.0  # grey levels
 
 
 def frame_fault(rgb: object) -> str | None:
@@ -32,3 +34,28 @@ def frame_fault(rgb: object) -> str | None:
         red, green, blue = (round(level) for level in samples.mean(axis=(0, 1)))
         return f"it is one flat colour (red {red}, green {green}, blue {blue}) and shows nothing"
     return None
+
+
+def picture_change(before: np.ndarray, now: np.ndarray) -> float:
+    """How much of a scene has changed: the share of the picture's blocks, 16 by 16, that look otherwise.
+
+    A block looks otherwise when its mean colour differs by more than the noise of a camera, in any channel.
+
+    Args:
+        before: ``(H, W, 3)`` uint8.
+        now: ``(H, W, 3)`` uint8; one of another size has changed altogether.
+
+    Returns:
+        0 to 1.
+    """
+    if before.shape != now.shape:
+        return 1.0
+    difference = np.abs(_blocks(before) - _blocks(now)).max(axis=-1)  # (side, side)
+    return float((difference > _NOISE).mean())
+
+
+def _blocks(picture: np.ndarray) -> np.ndarray:
+    """Mean colours ``(side, side, 3)`` of blocks of a picture ``(H, W, 3)``."""
+    height, width = (_CHANGE_SIDE * (size // _CHANGE_SIDE) for size in picture.shape[:2])
+    rows = picture[:height, :width].reshape(_CHANGE_SIDE, height // _CHANGE_SIDE, width, 3).mean(axis=1)
+    return rows.reshape(_CHANGE_SIDE, _CHANGE_SIDE, width // _CHANGE_SIDE, 3).mean(axis=2)

@@ -88,6 +88,7 @@ class Policy:
         self._sequence = 0
         self._instruction = ""
         self._reasoning: str | None = None
+        self._reasoning_stamp: float | None = None
         self._chunk_stamp: float | None = None
         self._gripper_stamp: float | None = None
         self._gripper_before = GripperState(opening=0.0)
@@ -130,7 +131,7 @@ class Policy:
         self._epoch = max(time.time_ns(), self._epoch + 1)
         self._sequence = 1  # 0 is the empty chunk that opens an epoch
         self._instruction = instruction
-        self._reasoning = None
+        self._reasoning = self._reasoning_stamp = None
         self._chunk_stamp = self._gripper_stamp = None
         self._gripper_plan = []
         if self._ensemble is not None:
@@ -162,12 +163,40 @@ class Policy:
             The model's words, without special tokens.
         """
         stop = _StopOnce(should_stop)
-        thought = self._model.reason(
-            self._images(observation.images), self._prompt_instruction(), on_text=on_text, should_stop=stop
-        )
+        thought = self.think(observation.images, self._instruction, on_text, stop)
         if not stop.stopped:
-            self._reasoning = thought.text
+            self.adopt(thought.text, observation.stamp)
         return thought.words
+
+    def think(
+        self,
+        images: Sequence[np.ndarray],
+        instruction: str,
+        on_text: OnText | None = None,
+        should_stop: ShouldStop | None = None,
+    ) -> Any:
+        """Lets the model speak about an instruction; changes nothing here, so that any thread may call it.
+
+        Args:
+            images: frames ``(H, W, 3)`` uint8 RGB that it speaks of.
+            instruction: as it was given.
+            on_text: called with the text so far, as it grows.
+            should_stop: asked after every token.
+
+        Returns:
+            What the model returns: ``text`` for :meth:`adopt` and ``words`` for people.
+        """
+        prompted = self._prompted(instruction)
+        return self._model.reason(self._images(images), prompted, on_text=on_text, should_stop=should_stop)
+
+    def adopt(self, text: str, stamp: float) -> None:
+        """Conditions the chunks that follow on what the model said.
+
+        Args:
+            text: special tokens included.
+            stamp: of the observation that it speaks of [s].
+        """
+        self._reasoning, self._reasoning_stamp = text, stamp
 
     def ask(
         self,
@@ -198,7 +227,7 @@ class Policy:
         opening = self._measured_opening(observation.joint_state)
         output = self._model.act(
             self._images(observation.images),
-            self._prompt_instruction(),
+            self._prompted(self._instruction),
             proprio=self._proprioception(observation.joint_state, opening),
             reasoning=self._reasoning,
             noise=self._noise(),
@@ -219,6 +248,7 @@ class Policy:
             grippers=self._openings(observation.stamp, actions[:, 6], opening),
             delta_reference=self.profile.delta_reference,
             instruction=self._instruction,
+            reasoning_stamp=self._reasoning_stamp,
             inference_time=time.perf_counter() - started,
         )
         self._sequence += 1
@@ -269,8 +299,8 @@ class Policy:
                 f"{', '.join(profile.joints)}"
             )
 
-    def _prompt_instruction(self) -> str:
-        return self._instruction.lower() if self.profile.lower_case_instruction else self._instruction
+    def _prompted(self, instruction: str) -> str:
+        return instruction.lower() if self.profile.lower_case_instruction else instruction
 
     def _images(self, images: Sequence[np.ndarray]) -> list[np.ndarray]:
         if len(images) != self._model.num_views:

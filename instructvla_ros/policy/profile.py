@@ -75,10 +75,12 @@ class ReasoningSettings:
     Attributes:
         mode: one of ``REASONING_MODES``.
         period: how often it speaks anew while an instruction lasts [s]; 0 speaks once per instruction.
+        scene_change: share of the picture that must look otherwise for it to speak anew; 0 never.
     """
 
     mode: str
     period: float
+    scene_change: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -163,7 +165,7 @@ class RobotProfile:
 
 def _read_profile(file: CheckedMapping) -> RobotProfile:
     gripper = file.mapping("gripper", ("joint", "closed", "open"))
-    reasoning = file.mapping("reasoning", ("mode", "period"))
+    reasoning = file.mapping("reasoning", ("mode", "period", "scene_change"))
     ages = file.mapping("ages", ("image", "joint_state", "view_gap", "future"))
     joints = file.names("joints")
     gripper_joint = gripper.text("joint")
@@ -190,7 +192,9 @@ def _read_profile(file: CheckedMapping) -> RobotProfile:
         delta_reference=DeltaReference[file.choice("delta_reference", ("target", "measured")).upper()],
         execution=_read_execution(file),
         reasoning=ReasoningSettings(
-            mode=reasoning.choice("mode", REASONING_MODES), period=reasoning.number("period", 0.0, 3600.0, "s")
+            mode=reasoning.choice("mode", REASONING_MODES),
+            period=reasoning.number("period", 0.0, 3600.0, "s"),
+            scene_change=reasoning.number("scene_change", 0.0, 1.0),
         ),
         lower_case_instruction=file.boolean("lower_case_instruction"),
         ages=AgeLimits(

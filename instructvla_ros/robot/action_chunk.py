@@ -34,6 +34,7 @@ class ActionChunk:
         delta_reference: what the first step is relative to.
         instruction: the instruction that the chunk serves.
         inference_time: how long the network took [s].
+        reasoning_stamp: stamp of the observation behind the reasoning that it was made under [s]; None without.
     """
 
     stamp: float
@@ -47,6 +48,7 @@ class ActionChunk:
     delta_reference: DeltaReference = DeltaReference.TARGET
     instruction: str = ""
     inference_time: float = 0.0
+    reasoning_stamp: float | None = None
 
     def __len__(self) -> int:
         return len(self.grippers)

@@ -3,6 +3,7 @@
 """The act loop: when it acts, when it holds and why, instructions, reasoning, questions, failures, threads."""
 
 import threading
+import time
 from concurrent.futures import CancelledError
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 
 from instructvla_ros.policy.act_loop import ActLoop, QuestionRefused
 from instructvla_ros.policy.act_reports import TickStatus
-from instructvla_ros.policy.profile import FirstStepsExecution
+from instructvla_ros.policy.profile import FirstStepsExecution, ReasoningSettings
 from instructvla_ros.robot.joint_state import JointState
 
 NOW = 1_000.0
@@ -36,7 +37,9 @@ class Bench:
 
     def fed_tick(self, now):
         self.feed(now)
-        return self.loop.tick(now)
+        result = self.loop.tick(now)
+        self.loop.think(now)
+        return result
 
 
 @pytest.fixture
@@ -276,7 +279,7 @@ def test_a_reasoning_model_speaks_once_before_it_acts(bench, fake_model):
     b.loop.set_instruction("go")
     results = [b.fed_tick(NOW + 0.2 * step) for step in range(4)]
     assert b.model.log == ["reason", "act", "act", "act"]
-    assert results[0].status is TickStatus.REASONED
+    assert results[0].status is TickStatus.REASONING
     assert results[0].chunk is None
     assert [act.reasoning for act in b.model.acts] == ["I see a cup<|im_end|>"] * 3
     assert [(update.text, update.final) for update in b.updates] == [
@@ -322,7 +325,110 @@ def test_reasoning_recurs_after_its_period_and_leaves_acting_its_turn(bench, fak
     for step in range(8):
         b.fed_tick(NOW + 0.2 * step)
         b.clock.now += 0.2
-    assert b.model.log == ["reason", "act", "act", "reason", "act", "act", "reason", "act"]
+    assert b.model.log == ["reason", *["act"] * 3, "reason", *["act"] * 3, "reason", "act"]
+
+
+def test_chunks_tell_which_reasoning_they_were_made_under(bench, fake_model):
+    b = bench(fake_model(has_reasoning=True), reasoning_period=0.3)
+    b.loop.set_instruction("go")
+    stamps = []
+    for step in range(5):
+        result = b.fed_tick(NOW + 0.2 * step)
+        stamps.append(result.chunk.reasoning_stamp if result.chunk is not None else None)
+        b.clock.now += 0.2
+    assert stamps == [None, NOW, NOW, NOW + 0.4, NOW + 0.4]
+
+
+def test_without_reasoning_chunks_tell_of_none(bench):
+    b = bench()
+    b.loop.set_instruction("go")
+    assert b.fed_tick(NOW).chunk.reasoning_stamp is None
+
+
+@pytest.mark.parametrize(("threshold", "spoken"), [(0.0, 1), (0.5, 2), (0.9, 1)])
+def test_a_changed_scene_makes_the_model_speak_anew(threshold, spoken, bench, fake_model):
+    b = bench(
+        fake_model(has_reasoning=True), changes={"reasoning": ReasoningSettings("auto", 0.0, scene_change=threshold)}
+    )
+    b.loop.set_instruction("go")
+    for step in range(3):
+        b.fed_tick(NOW + 0.2 * step)
+    changed = b.frame.copy()
+    changed[:, : 3 * changed.shape[1] // 4] //= 3
+    b.frame = changed
+    b.fed_tick(NOW + 0.6)
+    b.fed_tick(NOW + 0.8)
+    assert b.model.log.count("reason") == spoken
+
+
+def act_amid_words(b, speak, after=3):
+    """Lets the model speak, asks for an act in another thread after some words, and returns what happened in order."""
+    words = []
+
+    def tick():
+        b.loop.tick(NOW)
+
+    ticker = threading.Thread(target=tick)
+
+    def on_word():
+        b.model.log.append("word")
+        words.append(None)
+        if len(words) == after:
+            ticker.start()
+            deadline = time.monotonic() + PATIENCE
+            while not b.loop.waiting_for_the_model and time.monotonic() < deadline:
+                time.sleep(0.0)
+
+    b.model.words = ["word"] * 12
+    b.model.on_word = on_word
+    b.model.log.clear()
+    speak()
+    ticker.join(PATIENCE)
+    assert not ticker.is_alive()
+    return b.model.log
+
+
+def test_an_act_waits_for_one_word_of_reasoning_at_most(bench, fake_model):
+    b = bench(fake_model(has_reasoning=True), reasoning_period=0.1)
+    b.loop.set_instruction("go")
+    b.fed_tick(NOW)
+    b.clock.now += 1.0
+    log = act_amid_words(b, lambda: b.loop.think(NOW))
+    assert log == ["reason", *["word"] * 3, "act", *["word"] * 9]
+
+
+def test_an_act_waits_for_one_word_of_an_answer_at_most(bench):
+    b = bench()
+    b.loop.set_instruction("go")
+    b.fed_tick(NOW)
+    answer = b.loop.ask("What is there?")
+    log = act_amid_words(b, lambda: b.loop.think(NOW))
+    assert log == ["ask", *["word"] * 3, "act", *["word"] * 9]
+    assert len(answer.result(timeout=0).text.split()) == 12
+
+
+def test_a_model_that_acts_without_pause_still_speaks(bench, fake_model):
+    """Turns go to whoever has waited longest: acts at full load do not starve the words."""
+    b = bench(fake_model(has_reasoning=True), reasoning_period=0.001)
+    b.loop.set_instruction("go")
+    b.feed(NOW)
+    b.loop.tick(NOW)
+    assert b.loop.think(NOW)
+    b.clock.now += 1.0
+    done = threading.Event()
+
+    def act_without_pause():
+        while not done.is_set():
+            b.loop.tick(NOW)
+
+    ticker = threading.Thread(target=act_without_pause)
+    ticker.start()
+    try:
+        assert b.loop.think(NOW)
+    finally:
+        done.set()
+        ticker.join(PATIENCE)
+    assert b.loop.statistics().reasonings == 2
 
 
 def test_a_new_instruction_cuts_reasoning_short_within_one_word(bench, fake_model):
@@ -330,8 +436,7 @@ def test_a_new_instruction_cuts_reasoning_short_within_one_word(bench, fake_mode
     b.model.on_word = lambda: b.loop.set_instruction("stay") if b.model.reasonings == ["go"] else None
     b.loop.set_instruction("go")
     cut = b.fed_tick(NOW)
-    assert cut.status is TickStatus.REASONED
-    assert "cut short" in cut.reason
+    assert cut.status is TickStatus.REASONING
     assert [(update.text, update.final) for update in b.updates] == [("I", False)]
     b.updates.clear()
     b.fed_tick(NOW + 0.2)
@@ -348,7 +453,7 @@ def test_a_receiver_of_reasoning_that_fails_does_not_stop_the_model(bench, fake_
     b = bench(fake_model(has_reasoning=True))
     b.loop = ActLoop(make_policy(b.model), clock=fake_clock(), on_reasoning=fail)
     b.loop.set_instruction("go")
-    assert b.fed_tick(NOW).status is TickStatus.REASONED
+    assert b.fed_tick(NOW).status is TickStatus.REASONING
     assert b.fed_tick(NOW + 0.2).chunk is not None
 
 
@@ -374,11 +479,12 @@ def test_failing_reasoning_holds_and_is_tried_again(bench, fake_model):
     b = bench(fake_model(has_reasoning=True))
     b.loop.set_instruction("go")
     b.model.error = ValueError("lost my words")
-    held = b.fed_tick(NOW)
+    assert b.fed_tick(NOW).status is TickStatus.REASONING
+    held = b.fed_tick(NOW + 0.2)
     assert (held.status, held.reason) == (TickStatus.HOLDING, "reasoning failed: ValueError: lost my words")
     b.model.error = None
-    assert b.fed_tick(NOW + 0.2).status is TickStatus.REASONED
-    assert b.fed_tick(NOW + 0.4).status is TickStatus.ACTED
+    assert b.fed_tick(NOW + 0.4).status is TickStatus.HOLDING
+    assert b.fed_tick(NOW + 0.6).status is TickStatus.ACTED
 
 
 def test_actions_that_are_not_finite_make_the_loop_hold(bench):
@@ -408,6 +514,7 @@ def test_a_question_is_answered_while_the_arm_is_silent(bench):
     answer = b.loop.ask("What is there?")
     without_joint_state(b, NOW)
     assert b.loop.tick(NOW).status is TickStatus.HOLDING
+    b.loop.think(NOW)
     assert answer.result(timeout=0).text == "I see a cup"
 
 
@@ -424,7 +531,7 @@ def test_one_question_is_answered_a_tick_in_the_order_asked(bench):
 def test_a_question_without_a_usable_image_is_refused_with_the_reason(bench):
     b = bench()
     answer = b.loop.ask("What is there?")
-    b.loop.tick(NOW)
+    b.loop.think(NOW)
     with pytest.raises(QuestionRefused, match="cannot look: no image from the primary camera yet"):
         answer.result(timeout=0)
 
@@ -517,11 +624,11 @@ def test_statistics_measure_inference_and_rate(bench):
     assert statistics.last is result
 
 
-def test_many_threads_may_feed_and_ask_while_one_ticks(bench, fake_model):
+def test_many_threads_may_feed_and_ask_while_one_ticks_and_one_thinks(bench, fake_model):
     b = bench(fake_model(has_reasoning=True))
     b.feed(NOW)
     b.loop.set_instruction("start")
-    start, done = threading.Barrier(4), threading.Event()
+    start, done = threading.Barrier(5), threading.Event()
     answers, failures = [], []
 
     def guard(work):
@@ -534,26 +641,27 @@ def test_many_threads_may_feed_and_ask_while_one_ticks(bench, fake_model):
 
         return threading.Thread(target=run)
 
-    def tick_until_done():
+    def repeat_until_done(what):
         while not done.is_set():
-            b.loop.tick(NOW)
+            what(NOW)
 
     workers = [
         guard(lambda: [b.feed(NOW) for _ in range(2000)]),
         guard(lambda: [b.loop.set_instruction(f"do {number % 3}") for number in range(2000)]),
         guard(lambda: answers.extend(b.loop.ask(f"{number}?") for number in range(200))),
     ]
-    ticker = guard(tick_until_done)
-    for thread in (*workers, ticker):
+    loops = [guard(lambda: repeat_until_done(b.loop.tick)), guard(lambda: repeat_until_done(b.loop.think))]
+    for thread in (*workers, *loops):
         thread.start()
     for thread in workers:
         thread.join(PATIENCE)
     done.set()
-    ticker.join(PATIENCE)
-    assert not ticker.is_alive()
+    for thread in loops:
+        thread.join(PATIENCE)
+        assert not thread.is_alive()
     assert failures == []
     # whatever the threads left behind, a few quiet ticks serve it
-    results = [b.loop.tick(NOW) for _ in range(20)]
+    results = [b.fed_tick(NOW) for _ in range(20)]
     assert results[-1].status is TickStatus.ACTED
     assert results[-1].chunk.instruction == "do 1"
     assert all(answer.done() for answer in answers)

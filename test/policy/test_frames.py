@@ -5,7 +5,7 @@
 import numpy as np
 import pytest
 
-from instructvla_ros.policy.frames import frame_fault
+from instructvla_ros.policy.frames import frame_fault, picture_change
 
 
 def with_noise(colour, spread, shape=(480, 640, 3)):
@@ -43,3 +43,28 @@ def test_one_flat_colour_cannot_be_used(colour, spread):
 )
 def test_what_is_no_picture_cannot_be_used(rgb, fault):
     assert fault in frame_fault(rgb)
+
+
+def test_a_picture_has_not_changed_from_itself_nor_by_noise():
+    picture = with_colour_blocks()
+    noise = np.random.default_rng(0).normal(0.0, 8.0, picture.shape)
+    noisy = np.clip(picture + noise, 0, 255).astype(np.uint8)
+    assert picture_change(picture, picture) == picture_change(picture, noisy) == 0.0
+
+
+@pytest.mark.parametrize("share", [0.25, 0.5, 1.0])
+def test_change_is_the_share_of_the_picture_that_looks_otherwise(share):
+    picture = with_colour_blocks()
+    changed = picture.copy()
+    changed[:, : int(share * picture.shape[1])] ^= 128
+    assert picture_change(picture, changed) == pytest.approx(share, abs=0.01)
+
+
+def test_a_picture_of_another_size_has_changed_altogether():
+    picture = with_colour_blocks()
+    assert picture_change(picture, picture[:240]) == 1.0
+
+
+def with_colour_blocks():
+    blocks = np.random.default_rng(1).integers(40, 216, (12, 16, 3), dtype=np.uint8)
+    return np.kron(blocks, np.ones((40, 40, 1), dtype=np.uint8))

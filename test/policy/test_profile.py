@@ -11,6 +11,7 @@ from instructvla_ros.policy.profile import (
     EnsembleExecution,
     FirstStepsExecution,
     ProfileError,
+    ReasoningSettings,
     RobotProfile,
 )
 from instructvla_ros.robot.action_chunk import DeltaReference
@@ -61,12 +62,12 @@ def test_every_choice_can_be_made(text, load_text):
     text = text.replace("{rule: threshold, threshold: 0.5}     #", "{rule: sticky, threshold: 0.4, repeats: 10} #")
     text = text.replace("{mode: ensemble, window: 7, alpha: 0.1}  #", "{mode: first_steps, steps: 4} #")
     text = text.replace("delta_reference: target", "delta_reference: measured")
-    text = text.replace("mode: auto, period: 0.0", "mode: never, period: 2")
+    text = text.replace("mode: auto, period: 0.0, scene_change: 0.0", "mode: never, period: 2, scene_change: 0.2")
     profile = load_text(text)
     assert profile.gripper_rule == StickyGripper(repeats=10, threshold=0.4)
     assert profile.execution == FirstStepsExecution(steps=4)
     assert profile.delta_reference is DeltaReference.MEASURED
-    assert (profile.reasoning.mode, profile.reasoning.period) == ("never", 2.0)
+    assert profile.reasoning == ReasoningSettings("never", 2.0, 0.2)
 
 
 def test_an_unknown_robot_is_refused_with_the_known_ones():
@@ -148,8 +149,8 @@ def test_a_key_given_twice_is_refused(text, load_text):
         ("gripper_rule", "{rule: sticky, threshold: 0.5, repeats: 2.5}", "a whole number from 1 to 1000, got 2.5"),
         ("execution", "{mode: ensemble, window: 0, alpha: 0.1}", "'execution.window' must be a whole number from 1"),
         ("execution", "{mode: first_steps, steps: true}", "'execution.steps' must be a whole number"),
-        ("reasoning", "{mode: maybe, period: 0}", "'reasoning.mode' must be one of auto, always, never"),
-        ("reasoning", "{mode: always, period: -1}", "'reasoning.period' must be a number from 0"),
+        ("reasoning", "{mode: maybe, period: 0, scene_change: 0}", "'reasoning.mode' must be one of auto, always, never"),
+        ("reasoning", "{mode: always, period: -1, scene_change: 0}", "'reasoning.period' must be a number from 0"),
     ],
 )
 def test_a_wrong_value_is_refused_with_its_line_and_what_is_allowed(key, value, allowed, text, load_text):
