@@ -202,12 +202,12 @@ class ActLoop:
         observation = Observation(images[0].stamp, tuple(frame.rgb for frame in images), here.joint_state)
         if not self._policy.is_due(observation.stamp):
             return self._result(TickStatus.FOLLOWING, "the steps of the last chunk are being executed", ages)
-        return self._act(observation, ages)
+        return self._act(observation, now, ages)
 
-    def _act(self, observation: Observation, ages: InputAges) -> TickResult:
+    def _act(self, observation: Observation, now: float, ages: InputAges) -> TickResult:
         started = self._clock()
         with self._turns:
-            chunk = self._policy.act(observation)
+            chunk = self._policy.act(observation, now + self._clock() - started)
         elapsed = self._clock() - started
         self._act_times.add(elapsed)
         self._chunk_rate.add()

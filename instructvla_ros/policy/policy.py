@@ -13,8 +13,9 @@ from instructvla_ros.policy.action_units import ACTION_UNITS
 from instructvla_ros.policy.ensembling import AdaptiveEnsemble
 from instructvla_ros.policy.gripper_rules import GripperState, plan_gripper
 from instructvla_ros.policy.interfaces import Chain, Model, OnText, ShouldStop
-from instructvla_ros.policy.profile import EnsembleExecution, FirstStepsExecution, RobotProfile
+from instructvla_ros.policy.profile import AsynchronousExecution, EnsembleExecution, RobotProfile
 from instructvla_ros.policy.proprioception import PROPRIOCEPTION
+from instructvla_ros.policy.splicing import ChunkSplicer
 from instructvla_ros.robot.action_chunk import ActionChunk
 from instructvla_ros.robot.joint_state import JointState
 
@@ -84,6 +85,11 @@ class Policy:
         self._ensemble: AdaptiveEnsemble | None = None
         if isinstance(profile.execution, EnsembleExecution):
             self._ensemble = AdaptiveEnsemble(profile.execution.window, profile.execution.alpha, profile.period)
+        self._splicer: ChunkSplicer | None = None
+        if isinstance(profile.execution, AsynchronousExecution):
+            self._splicer = ChunkSplicer(profile.period, profile.execution.blend)
+        self.last_owed = np.zeros(6)
+        """What the newest chunk had to make up for under asynchronous execution, translation [m] and rotation [rad]."""
         self._epoch = 0
         self._sequence = 0
         self._instruction = ""
@@ -136,15 +142,17 @@ class Policy:
         self._gripper_plan = []
         if self._ensemble is not None:
             self._ensemble.reset()
+        if self._splicer is not None:
+            self._splicer.reset()
         return self._epoch
 
     def is_due(self, stamp: float) -> bool:
         """Whether an observation of this stamp calls for a chunk under the profile's execution mode.
 
-        Ensembling wants one at every tick. ``first_steps`` wants one when its steps have passed since the last, to the
+        Ensembling wants one at every tick. The other modes want one when their steps have passed since the last, to the
         nearest period.
         """
-        if self._chunk_stamp is None or not isinstance(self.profile.execution, FirstStepsExecution):
+        if self._chunk_stamp is None or isinstance(self.profile.execution, EnsembleExecution):
             return True
         elapsed = round((stamp - self._chunk_stamp) / self.profile.period)
         return elapsed < 0 or elapsed >= self.profile.execution.steps
@@ -208,11 +216,13 @@ class Policy:
         """Answers a free question about the frames, ``(H, W, 3)`` uint8 RGB each; changes nothing in the epoch."""
         return self._model.ask(self._images(images), question, on_text=on_text, should_stop=should_stop).words
 
-    def act(self, observation: Observation) -> ActionChunk:
+    def act(self, observation: Observation, now: float | None = None) -> ActionChunk:
         """Makes the next chunk of the epoch.
 
         Args:
             observation: frames and joint state, checked for age by the caller.
+            now: the present on the clock of the stamps [s], for asynchronous execution; if None no time passes between
+                the observation and the chunk.
 
         Returns:
             The chunk, stamped with the observation, deltas in the profile's base frame.
@@ -237,6 +247,12 @@ class Policy:
         if self._ensemble is not None:
             actions = self._ensemble.add(observation.stamp, actions)
         translations, rotations = self._units.to_metric(actions)
+        if self._splicer is not None:
+            takeover = observation.stamp if now is None else now + time.perf_counter() - started
+            steps, self.last_owed = self._splicer.join(
+                observation.stamp, takeover, np.concatenate((translations, rotations), axis=1)
+            )
+            translations, rotations = steps[:, :3], steps[:, 3:]
         chunk = ActionChunk(
             stamp=observation.stamp,
             frame=self.profile.base_frame,
@@ -281,7 +297,7 @@ class Policy:
                 f"the checkpoint has no statistics for dataset {self._dataset!r}; it has {', '.join(model.datasets)}. "
                 f"Set dataset in the profile of {profile.name} or give another one"
             )
-        if isinstance(profile.execution, FirstStepsExecution) and profile.execution.steps > model.chunk_length:
+        if not isinstance(profile.execution, EnsembleExecution) and profile.execution.steps > model.chunk_length:
             raise PolicyError(
                 f"the profile of {profile.name} executes the first {profile.execution.steps} steps of each chunk, but "
                 f"the checkpoint's chunks have {model.chunk_length}"

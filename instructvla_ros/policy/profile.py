@@ -69,6 +69,24 @@ class FirstStepsExecution:
 
 
 @dataclass(frozen=True)
+class AsynchronousExecution:
+    """Act every few steps, and fit each chunk to the way that the arm has gone while it was made.
+
+    Attributes:
+        steps: steps of a chunk that are executed before the next one is made; 1 makes one at every tick. The chunk's
+            further steps bridge the time that the next inference takes.
+        blend: over how many steps a new chunk makes up for what it assumed and the arm did otherwise, see ``splicing``.
+    """
+
+    steps: int
+    blend: int
+
+
+Execution = EnsembleExecution | FirstStepsExecution | AsynchronousExecution
+"""How chunks are executed."""
+
+
+@dataclass(frozen=True)
 class ReasoningSettings:
     """When the model speaks before it acts.
 
@@ -135,7 +153,7 @@ class RobotProfile:
     action_units: str
     gripper_rule: GripperRule
     delta_reference: DeltaReference
-    execution: EnsembleExecution | FirstStepsExecution
+    execution: Execution
     reasoning: ReasoningSettings
     lower_case_instruction: bool
     ages: AgeLimits
@@ -216,10 +234,15 @@ def _read_gripper_rule(file: CheckedMapping) -> GripperRule:
     return StickyGripper(repeats=settings.integer("repeats", 1, 1000), threshold=threshold)
 
 
-def _read_execution(file: CheckedMapping) -> EnsembleExecution | FirstStepsExecution:
+def _read_execution(file: CheckedMapping) -> Execution:
     mode, settings = file.tagged_mapping(
-        "execution", "mode", {"ensemble": ["window", "alpha"], "first_steps": ["steps"]}
+        "execution",
+        "mode",
+        {"ensemble": ["window", "alpha"], "first_steps": ["steps"], "asynchronous": ["steps", "blend"]},
     )
     if mode == "ensemble":
         return EnsembleExecution(window=settings.integer("window", 1, 100), alpha=settings.number("alpha", -10.0, 10.0))
-    return FirstStepsExecution(steps=settings.integer("steps", 1, 1000))
+    steps = settings.integer("steps", 1, 1000)
+    if mode == "asynchronous":
+        return AsynchronousExecution(steps, blend=settings.integer("blend", 1, 100))
+    return FirstStepsExecution(steps)

@@ -10,7 +10,7 @@ from scipy.spatial.transform import Rotation
 
 from instructvla_ros.policy.gripper_rules import StickyGripper, ThresholdGripper
 from instructvla_ros.policy.policy import Observation, Policy, PolicyError
-from instructvla_ros.policy.profile import EnsembleExecution, FirstStepsExecution
+from instructvla_ros.policy.profile import AsynchronousExecution, EnsembleExecution, FirstStepsExecution
 from instructvla_ros.robot.action_chunk import DeltaReference
 from instructvla_ros.robot.gripper import GripperMapping
 from instructvla_ros.robot.joint_state import JointState, JointStateError
@@ -208,6 +208,23 @@ def test_first_steps_are_followed_as_they_are_and_then_renewed(make_policy, fake
     assert policy.is_due(1.0)
     model.actions = np.full((16, 7), 0.3)
     np.testing.assert_array_equal(policy.act(observation_at(7.8)).translations, np.full((16, 3), 0.3))
+
+
+def test_asynchronous_chunks_make_up_for_the_way_that_the_arm_went_meanwhile(make_policy, fake_model, observation_at):
+    model = fake_model(chunk_length=8)
+    policy = make_policy(model, execution=AsynchronousExecution(steps=2, blend=1))
+    policy.start_epoch("go")
+    model.actions[:, 0] = 0.01
+    policy.act(observation_at(0.0), now=0.0)
+    assert not policy.is_due(0.2) and policy.is_due(0.4)
+    model.actions[:, 0] = 0.03
+    chunk = policy.act(observation_at(0.4), now=0.8)
+    # in the 0.4 s of the inference the old chunk moved 2 cm where the new one would have moved 6
+    assert policy.last_owed[0] == pytest.approx(0.04, abs=0.002)
+    assert chunk.translations[:4, 0].max() == pytest.approx(0.07, abs=0.002)
+    policy.start_epoch("stay")
+    policy.act(observation_at(0.8), now=0.8)
+    assert policy.last_owed[0] == pytest.approx(0.0, abs=0.002)
 
 
 def test_ensembling_is_due_at_every_tick(make_policy, fake_model, observation_at):

@@ -8,6 +8,7 @@ import yaml
 from instructvla_ros.policy.gripper_rules import StickyGripper, ThresholdGripper
 from instructvla_ros.policy.profile import (
     ROBOTS_FOLDER,
+    AsynchronousExecution,
     EnsembleExecution,
     FirstStepsExecution,
     ProfileError,
@@ -68,6 +69,11 @@ def test_every_choice_can_be_made(text, load_text):
     assert profile.execution == FirstStepsExecution(steps=4)
     assert profile.delta_reference is DeltaReference.MEASURED
     assert profile.reasoning == ReasoningSettings("never", 2.0, 0.2)
+
+
+def test_asynchronous_execution_can_be_chosen(text, load_text):
+    text = text.replace("{mode: ensemble, window: 7, alpha: 0.1}  #", "{mode: asynchronous, steps: 2, blend: 3} #")
+    assert load_text(text).execution == AsynchronousExecution(steps=2, blend=3)
 
 
 def test_an_unknown_robot_is_refused_with_the_known_ones():
@@ -149,7 +155,8 @@ def test_a_key_given_twice_is_refused(text, load_text):
         ("gripper_rule", "{rule: sticky, threshold: 0.5, repeats: 2.5}", "a whole number from 1 to 1000, got 2.5"),
         ("execution", "{mode: ensemble, window: 0, alpha: 0.1}", "'execution.window' must be a whole number from 1"),
         ("execution", "{mode: first_steps, steps: true}", "'execution.steps' must be a whole number"),
-        ("reasoning", "{mode: maybe, period: 0, scene_change: 0}", "'reasoning.mode' must be one of auto, always, never"),
+        ("execution", "{mode: asynchronous, steps: 2, blend: 0}", "'execution.blend' must be a whole number from 1"),
+        ("reasoning", "{mode: maybe, period: 0, scene_change: 0}", "'reasoning.mode' must be one of auto, always"),
         ("reasoning", "{mode: always, period: -1, scene_change: 0}", "'reasoning.period' must be a number from 0"),
     ],
 )
