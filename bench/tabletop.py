@@ -56,7 +56,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     done: dict[str, list[Attempt]] = {}
     for name, (run, reasons) in wanted.items():
         evaluator = Evaluator(
-            InstructVLA.from_pretrained(run),
+            InstructVLA.from_pretrained(run).fuse(),
             profile,
             reasons,
             SPLITS[arguments.split],

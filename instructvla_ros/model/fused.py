@@ -102,7 +102,7 @@ class FusedDecoder(nn.Module):
     """Takes the place of a trained ``Decoder``; cannot be trained or saved.
 
     Args:
-        decoder: whose numbers it computes.
+        decoder: whose numbers it computes; it is taken apart block by block, so that memory is needed for one more.
         merged: whether its only adapter becomes part of the weights; it cannot be turned off any more.
 
     Raises:
@@ -116,7 +116,10 @@ class FusedDecoder(nn.Module):
         if merged and adapters is not None and len(adapters.ranks) > 1:
             raise ValueError(f"{len(adapters.ranks)} adapters cannot be merged: which counts is told token by token")
         self.ranks = adapters.ranks if adapters is not None and not merged else ()
-        self.layers = nn.ModuleList(FusedLayer(layer, merged) for layer in decoder.layers)  # type: ignore[arg-type]
+        self.layers = nn.ModuleList()
+        for index, layer in enumerate(decoder.layers):
+            self.layers.append(FusedLayer(layer, merged))  # type: ignore[arg-type]
+            decoder.layers[index] = nn.Identity()
         self.norm = decoder.norm
 
     def forward(

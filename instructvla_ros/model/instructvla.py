@@ -21,9 +21,10 @@ from instructvla_ros.model.checkpoint import load_weights, open_checkpoint
 from instructvla_ros.model.decoder import Decoder
 from instructvla_ros.model.fused import FusedDecoder
 from instructvla_ros.model.images import centre_crop, check_images, dino_pixels, language_pixels
-from instructvla_ros.model.language import LanguageModel
+from instructvla_ros.model.language import LanguageCaches, LanguageModel
 from instructvla_ros.model.losses import Losses, training_losses
 from instructvla_ros.model.prompt import REPLY_TOKENS, Prompt, Prompts
+from instructvla_ros.model.recall import Memory, Recall, shared_length
 from instructvla_ros.model.run_folder import VIEWS, RunFolder
 from instructvla_ros.model.settings import CheckpointError, Settings
 from instructvla_ros.model.sizes import ModelSizes, embedding_rows, read_sizes
@@ -32,6 +33,7 @@ from instructvla_ros.model.tokenizer import choose_base_folder
 from instructvla_ros.model.vision import ImageEncoder
 
 REASONING_TOKENS = 50
+_ROOM_AFTER_REPLY = 8  # tokens, besides the queries, that acting may put behind a reply
 ANSWER_TOKENS = REPLY_TOKENS
 
 
@@ -103,6 +105,7 @@ class InstructVLA(nn.Module):
         )
         self.language = LanguageModel(sizes.language)
         self.expert = ActionExpert(sizes.action_expert)
+        self._recall = Recall()
 
     @classmethod
     def from_pretrained(
@@ -271,8 +274,7 @@ class InstructVLA(nn.Module):
         start = self._start_noise(noise)
         frames = self.prepare_frames(images)
         prompt = self.prompts.for_action(instruction, reasoning)
-        hidden, _ = self.language(self.embed(prompt, self.encode_images(frames)))
-        latents = self.latent_actions(hidden, prompt)
+        latents = self._latents(prompt, images, frames)
         features = self.expert.look(self.dino_pixels(frames), latents)
         raw = self.expert.sample(self.expert.context(features, latents, states), start)[0].cpu().numpy()
         normalized = clip_and_close(raw)
@@ -346,17 +348,20 @@ class InstructVLA(nn.Module):
         state = torch.from_numpy(normalized).to(torch.float32).to(torch.bfloat16).to(torch.float32)
         return state.unsqueeze(0).to(self.device)
 
-    def generate(self, embeddings: Tensor, max_new_tokens: int) -> Iterator[tuple[int, Tensor]]:
+    def generate(
+        self, embeddings: Tensor, max_new_tokens: int, caches: LanguageCaches | None = None
+    ) -> Iterator[tuple[int, Tensor]]:
         """Continue a prompt greedily, token by token, until the text ends by itself or reaches its limit.
 
         Args:
             embeddings: of the prompt, `(1, T, width)`.
             max_new_tokens: tokens to generate at most.
+            caches: empty ones with room for all; afterwards they hold all tokens but the last.
 
         Yields:
             Each token, the one that ends the text too, and the hidden state `(width,)` that it was read from.
         """
-        caches = self.language.caches(embeddings.shape[1] + max_new_tokens, embeddings)
+        caches = caches or self.language.caches(embeddings.shape[1] + max_new_tokens, embeddings)
         for _ in range(max_new_tokens):
             hidden, _ = self.language(embeddings, caches)
             last = hidden[0, -1]  # (width,)
@@ -378,12 +383,16 @@ class InstructVLA(nn.Module):
         frames = self.prepare_frames(images)
         if max_new_tokens < 1:
             raise ValueError(f"max_new_tokens must be at least 1, got {max_new_tokens}")
-        room = self.prompts.context - len(prompt.ids)
-        if max_new_tokens > room:
-            raise ValueError(f"max_new_tokens is {max_new_tokens}; the model's context has room for {room} tokens")
+        left = self.prompts.context - len(prompt.ids)
+        if max_new_tokens > left:
+            raise ValueError(f"max_new_tokens is {max_new_tokens}; the model's context has room for {left} tokens")
         ids: list[int] = []
         finish = Finish.TOKEN_LIMIT
-        tokens = self.generate(self.embed(prompt, self.encode_images(frames)), max_new_tokens)
+        image_tokens = self.encode_images(frames)
+        embeddings = self.embed(prompt, image_tokens)
+        room = embeddings.shape[1] + max_new_tokens + self.sizes.num_queries + _ROOM_AFTER_REPLY
+        caches = self.language.caches(room, embeddings)
+        tokens = self.generate(embeddings, max_new_tokens, caches)
         while not (should_stop is not None and should_stop()):
             token, _ = next(tokens, (None, None))
             if token is None:
@@ -397,7 +406,26 @@ class InstructVLA(nn.Module):
                 on_text(self.prompts.words(ids))
         else:
             finish = Finish.STOPPED
+        known = (*prompt.ids, *ids)[: caches.adapted.length]
+        self._recall.keep(Memory(tuple(images), image_tokens, known, caches, room))
         return Thought(self.prompts.text(ids), self.prompts.words(ids), ids, finish)
+
+    def _latents(self, prompt: Prompt, images: Sequence[np.ndarray], frames: Sequence[np.ndarray]) -> Tensor:
+        """Latent actions `(1, L, width)` of an action prompt, on from the last reply if it was about these images."""
+        memory = self._recall.take(images)
+        if memory is None:
+            hidden, _ = self.language(self.embed(prompt, self.encode_images(frames)))
+            return self.latent_actions(hidden, prompt)
+        start = prompt.query_starts[-1]
+        end = start + self.sizes.num_queries
+        known = min(shared_length(memory.ids, prompt.ids), start)
+        if known <= prompt.image_start + memory.image_tokens.shape[1] or end > memory.room:
+            hidden, _ = self.language(self.embed(prompt, memory.image_tokens))
+            return self.latent_actions(hidden, prompt)
+        memory.caches.shorten(known)
+        rest = self.language.embedding(torch.tensor([prompt.ids[known:end]], device=self.device))  # (1, T', width)
+        hidden, _ = self.language(rest, memory.caches)
+        return hidden[:, start - known :]
 
     def _start_noise(self, noise: np.ndarray | Tensor | None) -> Tensor:
         shape = (self.chunk_length, self.action_size)

@@ -44,6 +44,12 @@ class LanguageCaches:
     base: KeyValueCache | None
     adapted: KeyValueCache
 
+    def shorten(self, length: int) -> None:
+        """Forget all but the first tokens."""
+        self.adapted.length = length
+        if self.base is not None:
+            self.base.length = length
+
 
 class Gate(nn.Module):
     """Hidden states of the base pass in, softmax shares of the adapters out."""
