@@ -101,14 +101,14 @@ def write_untrained(
     }
     if action_expert_mask is not None:
         config["action_expert_mask"] = action_expert_mask
-    statistics = _statistics()
+    content = statistics()
     write_json(run / "config.json", config)
-    write_json(run / "dataset_statistics.json", statistics)
+    write_json(run / "dataset_statistics.json", content)
     write_json(run / "tiny_sizes.json", constants(sizes))
     prompts = Prompts(base, _NUM_QUERIES, sizes.num_image_tokens)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        model = InstructVLA(sizes, prompts, Statistics(statistics))
+        model = InstructVLA(sizes, prompts, Statistics(content))
         _randomize(model, tokenizer.get_vocab_size(with_added_tokens=False))
     save_checkpoint(model, sizes, run / "checkpoints" / CHECKPOINT)
     return run
@@ -137,7 +137,8 @@ def _randomize(model: InstructVLA, num_words: int) -> None:
         model.language.head.weight[num_words:] = 0.0
 
 
-def _statistics() -> dict[str, Any]:
+def statistics() -> dict[str, Any]:
+    """`dataset_statistics.json` of an untrained run."""
     step = [_TRANSLATION] * 3 + [_ROTATION] * 3
     reach = [0.5, 0.3, 0.5, math.pi, math.pi, math.pi, 0.0, 1.0]
     action = {"q01": [*(-bound for bound in step), 0.0], "q99": [*step, 1.0], "mask": [True] * 6 + [False]}
