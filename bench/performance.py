@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """How long an act and a word of reasoning take here, where the time goes, and how much our plain form would take.
 
-From the repository's root, `make bench`, or for one model
-`PYTHONPATH=. python bench/performance.py RUN_DIR [--device cuda] [--dtype bfloat16] [--threads 2] [--plain 5]`.
+    python bench/performance.py RUN_DIR [--device cuda] [--dtype bfloat16] [--threads 2] [--plain 5]
+
 RUN_DIR is a run folder, or `expert` or `generalist` for random weights at the published size. The plain form (nothing
 kept, nothing left out, nothing fused, same weights and type) is timed in the same run, act by act in turn with ours.
 """
@@ -23,15 +23,18 @@ from typing import Any
 import numpy as np
 import torch
 
-from bench.support.hardware import hardware
-from bench.support.plain import PUBLISHED_FILM_DEPTH, PlainModel
-from bench.support.stage_clock import StageClock
-from instructvla_ros.model import InstructVLA
-from instructvla_ros.model.images import dino_pixels, language_pixels
-from instructvla_ros.model.prompt import Prompts
-from instructvla_ros.model.published import published_sizes
-from instructvla_ros.model.statistics import Statistics
-from instructvla_ros.model.untrained import BASE_FOLDER, statistics, write_untrained
+REPOSITORY = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(REPOSITORY))
+
+from bench.support.hardware import hardware  # noqa: E402
+from bench.support.plain import PUBLISHED_FILM_DEPTH, PlainModel  # noqa: E402
+from bench.support.stage_clock import StageClock  # noqa: E402
+from instructvla_ros.model import InstructVLA  # noqa: E402
+from instructvla_ros.model.images import dino_pixels, language_pixels  # noqa: E402
+from instructvla_ros.model.prompt import Prompts  # noqa: E402
+from instructvla_ros.model.published import published_sizes  # noqa: E402
+from instructvla_ros.model.statistics import Statistics  # noqa: E402
+from instructvla_ros.model.untrained import BASE_FOLDER, statistics, write_untrained  # noqa: E402
 
 INSTRUCTION = "pick up the red block and put it in the bowl"
 PERCENTILES = (50, 95, 99)
