@@ -9,11 +9,14 @@ RUN_DIR is a finished run of training; its stages (Expert, language model) are f
 
 import argparse
 import json
+import multiprocessing
 import os
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -25,6 +28,43 @@ from instructvla_ros.sim.execution import FilteredExecution
 from instructvla_ros.sim.splits import SPLITS
 from instructvla_ros.sim.tasks import VERBS
 from instructvla_ros.training.evaluate import CELLS, Attempt, Evaluator, executing, interval, score_language, share
+
+
+@dataclass(frozen=True)
+class _Job:
+    """One episode to be run."""
+
+    system: str
+    run: Path
+    reasons: bool
+    cell: str
+    verb: str
+    index: int
+
+
+class _Worker:
+    """What one process keeps from episode to episode: the newest system's evaluator."""
+
+    settings: tuple[RobotProfile, str, bool, int]
+    system = ""
+    evaluator: Evaluator | None = None
+
+
+def _prepare(*settings: Any) -> None:
+    _Worker.settings = settings  # type: ignore[assignment]
+    torch.set_num_threads(_Worker.settings[3])
+
+
+def _attempt(job: _Job) -> Attempt:
+    if _Worker.evaluator is None or _Worker.system != job.system:
+        if _Worker.evaluator is not None:
+            _Worker.evaluator.close()
+        profile, split, filtered, _ = _Worker.settings
+        execution = FilteredExecution() if filtered else None
+        model = InstructVLA.from_pretrained(job.run).fuse()
+        _Worker.evaluator = Evaluator(model, profile, job.reasons, SPLITS[split], execution)
+        _Worker.system = job.system
+    return _Worker.evaluator.attempt(job.cell, job.verb, job.index, with_expert=job.index % 5 == 0)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -44,7 +84,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         "--steps", type=int, default=None, help="execute so many of each chunk (default: the profile's)"
     )
     parser.add_argument("--filtered", action="store_true", help="through the safety filter")
-    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--threads", type=int, default=1, help="of each process (default: 1)")
+    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes (default: one a core)")
     parser.add_argument("--json", type=Path, default=None, help="file for every attempt")
     arguments = parser.parse_args(argv)
     torch.set_num_threads(arguments.threads)
@@ -52,20 +93,21 @@ def main(argv: Sequence[str] | None = None) -> int:
     expert = arguments.expert or _if_there(arguments.run_dir / "stages" / "action")
     language = arguments.language or _if_there(arguments.run_dir / "stages" / "language")
     systems = {"expert": (expert, False), "direct": (arguments.run_dir, False), "reasoning": (arguments.run_dir, True)}
-    wanted = {name: systems[name] for name in arguments.systems if systems[name][0] is not None}
-    done: dict[str, list[Attempt]] = {}
-    for name, (run, reasons) in wanted.items():
-        evaluator = Evaluator(
-            InstructVLA.from_pretrained(run).fuse(),
-            profile,
-            reasons,
-            SPLITS[arguments.split],
-            FilteredExecution() if arguments.filtered else None,
-        )
-        cells = [(cell, verb) for cell in arguments.cells for verb in arguments.verbs]
-        bar = tqdm([(*cell, index) for cell in cells for index in range(arguments.episodes)], desc=name, disable=None)
-        done[name] = [evaluator.attempt(cell, verb, index, with_expert=index % 5 == 0) for cell, verb, index in bar]
-        evaluator.close()
+    wanted = {name: (run, reasons) for name in arguments.systems for run, reasons in [systems[name]] if run is not None}
+    jobs = [
+        _Job(name, run, reasons, cell, verb, index)
+        for name, (run, reasons) in wanted.items()
+        for cell in arguments.cells
+        for verb in arguments.verbs
+        for index in range(arguments.episodes)
+    ]
+    context = multiprocessing.get_context("spawn")
+    settings = (profile, arguments.split, arguments.filtered, arguments.threads)
+    with ProcessPoolExecutor(arguments.workers, context, _prepare, settings) as pool:
+        attempts = list(tqdm(pool.map(_attempt, jobs, chunksize=4), total=len(jobs), disable=None))
+    done: dict[str, list[Attempt]] = {name: [] for name in wanted}
+    for job, attempt in zip(jobs, attempts, strict=True):
+        done[job.system].append(attempt)
     _print_tasks(done, arguments)
     for name, run in (("language stage", language), ("finished", arguments.run_dir)):
         if run is not None and arguments.questions:
@@ -79,7 +121,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _print_tasks(done: dict[str, list[Attempt]], arguments: argparse.Namespace) -> None:
     print(
-        f"scenes {arguments.split}, n = {arguments.episodes} a cell; {os.cpu_count()} cores, {arguments.threads} used"
+        f"scenes {arguments.split}, n = {arguments.episodes} a cell; {os.cpu_count()} cores, "
+        f"{arguments.workers} processes of {arguments.threads} threads"
     )
     for name, attempts in done.items():
         print(f"\n## {name}\n")

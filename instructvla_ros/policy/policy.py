@@ -125,6 +125,10 @@ class Policy:
         """What the model said in this epoch and acts upon, special tokens included; None if it said nothing."""
         return self._reasoning
 
+    def reseed(self, seed: int) -> None:
+        """Begins the flow's start noise anew, so that what follows can be repeated whatever came before."""
+        self._random = np.random.default_rng(seed)
+
     def start_epoch(self, instruction: str) -> int:
         """Begins to follow an instruction: past predictions, gripper state and reasoning are forgotten.
 

@@ -146,6 +146,7 @@ class Evaluator:
             reference = episode.task.reference
             episode.set_task(Task(verb, command.absent, reference))
         expert_path = self._expert_path(seed, verb) if with_expert and cell != ABSENT else None
+        self._policy.reseed(seed)
         return self._follow(cell, verb, command, facts, expert_path)
 
     def close(self) -> None:
