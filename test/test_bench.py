@@ -16,6 +16,7 @@ SHORT = {
     "fuzz.py": ["--steps", "100", "--workers", "1"],
     "image_transport.py": ["--count", "5", "--runs", "1", "--width", "64", "--height", "48"],
     "performance.py": ["--count", "2", "--warm-up", "1", "--threads", "1", "--plain", "1", "--tokens", "3"],
+    "side_by_side.py": ["--seconds", "1", "--threads", "1"],
     "safety_step.py": ["--steps", "30", "--warm-up", "5"],
     "soak.py": ["--minutes", "0.1", "--warm-up", "2"],
     "stop_presses.py": ["--presses", "3", "--warm-up", "1"],
@@ -43,7 +44,7 @@ def test_a_bench_command_runs_and_names_hardware_and_percentiles(script: str, tm
     arguments = list(SHORT[script])
     if script in ("image_transport.py", "soak.py", "stop_presses.py", "tabletop_graph.py", "tick_jitter.py"):
         pytest.importorskip("rclpy", reason="rclpy is not importable: source a ROS distribution or run by make test")
-    if script in ("performance.py", "tabletop.py", "tabletop_graph.py"):
+    if script in ("performance.py", "side_by_side.py", "tabletop.py", "tabletop_graph.py"):
         from instructvla_ros.model.untrained import write_untrained
 
         arguments.insert(0, str(write_untrained(tmp_path)))

@@ -66,7 +66,8 @@ class ActLoop:
         self._turns = Turns()
         self._thinker = Thinker(policy, self._state, self._turns, settings, clock, on_reasoning)
         self._logged_failure = ""
-        self._act_times = LatencyWindow()
+        self.act_times = LatencyWindow()
+        """How long acts took lately, their wait for the model included [s]."""
         self._chunk_rate = RateMeter(clock=clock)
         self._last: TickResult | None = None
 
@@ -127,7 +128,7 @@ class ActLoop:
         return ActLoopStatistics(
             **self._state.counts(),
             chunk_rate=self._chunk_rate.rate(),
-            act_percentiles=self._act_times.percentiles(50, 95, 99),
+            act_percentiles=self.act_times.percentiles(50, 95, 99),
             reasoning_percentiles=self._thinker.times.percentiles(50, 95, 99),
             last=self._last,
         )
@@ -209,7 +210,7 @@ class ActLoop:
         with self._turns:
             chunk = self._policy.act(observation, now + self._clock() - started)
         elapsed = self._clock() - started
-        self._act_times.add(elapsed)
+        self.act_times.add(elapsed)
         self._chunk_rate.add()
         self._state.count("chunks")
         return self._result(TickStatus.ACTED, "", ages, chunk=chunk, inference_time=elapsed)
