@@ -5,8 +5,8 @@
 
     python bench/side_by_side.py RUN_DIR [--rate 10] [--seconds 20] [--threads 2] [--device cuda] [--dtype bfloat16]
 
-The act loop of the node, on two threads, with a fresh picture and joint state for every act. The time of an act holds its
-wait for the turn at the model: a word at most, or the beginning of a text, which reads picture and prompt in one go.
+The act loop of the node, on two threads, with a fresh picture and joint state for every act. The time of an act holds
+its wait for the turn at the model: a word at most, or the beginning of a text, which reads picture and prompt at once.
 """
 
 import argparse

@@ -152,8 +152,8 @@ SAFETY_FILTER_NODE = (
     ),
 )
 
-DEMO_SCENE = 2_000_098
-"""A scene that training never saw, with a red cube, a blue ball, a green cylinder and a yellow cube."""
+DEMO_SCENE = 2_001_155
+"""A scene that training never saw, with a red cube, a blue ball, a purple cylinder and a yellow cube."""
 
 _SCENE = Parameter(
     "scene",

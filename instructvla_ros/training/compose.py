@@ -19,7 +19,7 @@ from instructvla_ros.training.language.commands import Command, Speaker, roughen
 from instructvla_ros.training.language.facts import motion
 from instructvla_ros.training.language.questions import Questioner
 from instructvla_ros.training.language.words import TASKS
-from instructvla_ros.training.objectives import NOWHERE, Batch
+from instructvla_ros.training.objectives import NOWHERE, ROLES, Batch
 from instructvla_ros.training.packing import pack
 from instructvla_ros.training.settings import StageSettings
 from instructvla_ros.training.sights import Sights, place_of
@@ -34,8 +34,14 @@ class _Said:
     prompt: Prompt
     silent: bool = False
     target: int | None = None
+    other: int | None = None
     label: Label | None = None
     task: int = NOWHERE
+
+    @property
+    def things(self) -> tuple[int | None, ...]:
+        """Things by their ``ROLES``."""
+        return self.target, self.other
 
 
 class Composer:
@@ -98,14 +104,15 @@ class Composer:
             language_cell=torch.tensor(
                 [self._sights.language_cell(frame, one.target) for frame, one in zip(owners, flat, strict=True)]
             ),
-            vision_cell=torch.tensor(
-                [self._sights.vision_cell(owners[i], flat[i].target, images[0][0]) for i in acted], dtype=torch.long
-            ),
+            vision_cells=torch.tensor(
+                [[self._sights.vision_cell(owners[i], thing, images[0][0]) for thing in flat[i].things] for i in acted],
+                dtype=torch.long,
+            ).reshape(-1, len(ROLES)),
             task=torch.tensor([flat[index].task for index in acted], dtype=torch.long),
             seen=self._sights.seen(frames),
-            place=torch.tensor([place_of(owners[i], flat[i].target) for i in acted], dtype=torch.float32).reshape(
-                -1, 3
-            ),
+            places=torch.tensor(
+                [[place_of(owners[i], thing) for thing in flat[i].things] for i in acted], dtype=torch.float32
+            ).reshape(-1, len(ROLES), 3),
         )
 
     def metres(self, actions: torch.Tensor) -> torch.Tensor:
@@ -145,6 +152,7 @@ class Composer:
             prompt=self._action_prompt(text, words),
             silent=silent,
             target=command.intent.target,
+            other=command.intent.other if command.intent.target is not None else None,
             label=self._acting(label),
             task=TASKS.index(command.intent.task) if command.intent.target is not None else NOWHERE,
         )

@@ -21,6 +21,9 @@ from instructvla_ros.training.packing import Packed
 NOWHERE = -1
 """Cell or task of a sample that has none."""
 
+ROLES = ("", "other_")
+"""What a thing may be in a task, as prefixes of losses: what it is done to, and what that is to be put next to."""
+
 _TIME_ALPHA = 1.5
 _NOTHING_WEIGHT = 0.1
 _PLACE_SCALE = 0.1  # [m] that the place head's numbers are multiples of
@@ -39,9 +42,10 @@ class Batch:
         states: ``(A, n)`` normalised robot states; None for models without.
         actions: ``(A, H, 7)`` normalised actions.
         language_cell: ``(P,)`` image token on the thing that the prompt is about, ``NOWHERE`` without.
-        vision_cell: ``(A,)`` token of the action vision on it, ``NOWHERE`` without.
+        vision_cells: ``(A, 2)`` tokens of the action vision on it, and on the thing that it is to be put next to;
+            ``NOWHERE`` without.
         task: ``(A,)`` number of the task, ``NOWHERE`` without.
-        place: ``(A, 3)`` the thing's x, y, z in the arm's base frame [m].
+        places: ``(A, 2, 3)`` x, y, z of both in the arm's base frame [m].
         seen: ``(G, N, 2)`` colour and shape, counted from 1, of what each image token lies on; 0 for nothing; None
             where nobody knows.
     """
@@ -53,9 +57,9 @@ class Batch:
     states: Tensor | None
     actions: Tensor
     language_cell: Tensor
-    vision_cell: Tensor
+    vision_cells: Tensor
     task: Tensor
-    place: Tensor
+    places: Tensor
     seen: Tensor | None = None
 
     def to(self, device: torch.device) -> "Batch":
@@ -87,8 +91,8 @@ class GroundingHeads(nn.Module):
         super().__init__()
         self.ask = nn.Linear(language_width, width)
         self.answer = nn.Linear(language_width, width)
-        self.point = nn.Linear(vision_width, 1)
-        self.where = nn.Linear(vision_width, 3)
+        self.points = nn.ModuleList(nn.Linear(vision_width, 1) for _ in ROLES)
+        self.wheres = nn.ModuleList(nn.Linear(vision_width, 3) for _ in ROLES)
         self.what = nn.Linear(language_width, num_tasks)
         self.color = nn.Linear(language_width, 1 + num_colors)
         self.shape = nn.Linear(language_width, 1 + num_shapes)
@@ -105,14 +109,14 @@ class GroundingHeads(nn.Module):
         asked = self.ask(latent)[:, None]  # (P, 1, w)
         return (asked * self.answer(image_tokens)).sum(-1) / asked.shape[-1] ** 0.5
 
-    def vision_scores(self, features: Tensor) -> Tensor:
-        """``(A, N)`` how much each of ``(A, N, width)`` tokens of the action vision is meant."""
-        return self.point(features).squeeze(-1)
+    def vision_scores(self, features: Tensor, role: int) -> Tensor:
+        """``(A, N)`` how much each of ``(A, N, width)`` tokens of the action vision is meant in a role of ``ROLES``."""
+        return self.points[role](features).squeeze(-1)
 
-    def place(self, features: Tensor, scores: Tensor) -> Tensor:
+    def place(self, features: Tensor, scores: Tensor, role: int) -> Tensor:
         """``(A, 3)`` place [m] read from the tokens that are meant."""
         meant = torch.einsum("an,and->ad", scores.softmax(-1), features)  # (A, width)
-        return _PLACE_SCALE * self.where(meant)
+        return _PLACE_SCALE * self.wheres[role](meant)
 
 
 @dataclass(frozen=True)
@@ -123,7 +127,7 @@ class Weights:
     flow: float = 1.0
     pointing: float = 0.3
     task: float = 0.1
-    place: float = 0.5
+    place: float = 0.1
     seeing: float = 0.5
 
 
@@ -149,8 +153,10 @@ _WEIGHT_OF = {
     "flow": "flow",
     "language_pointing": "pointing",
     "vision_pointing": "pointing",
+    "other_vision_pointing": "pointing",
     "task": "task",
     "place": "place",
+    "other_place": "place",
     "seeing": "seeing",
 }
 
@@ -189,7 +195,7 @@ def loss_parts(
         acting = latents[row_of[batch.acted]]  # (A, L, width)
         features = look(model, batch, acting)
         if heads is not None:
-            pointing_parts(heads, features.flatten(1, 2), batch.vision_cell, batch.place, losses, figures, watch)
+            pointing_parts(heads, features.flatten(1, 2), batch.vision_cells, batch.places, losses, figures, watch)
             tasks = batch.task != NOWHERE
             if tasks.any():
                 _choice("task", heads.what(acting.mean(1)[tasks]), batch.task[tasks], losses, figures, watch)
@@ -283,22 +289,23 @@ def _language_pointing(
 def pointing_parts(
     heads: GroundingHeads,
     features: Tensor,
-    cell: Tensor,
-    place: Tensor,
+    cells: Tensor,
+    places: Tensor,
     losses: dict[str, Tensor],
     figures: dict[str, float],
     watch: bool,
 ) -> None:
-    """Losses of the action vision's tokens ``(A, N, width)``: on which a thing lies, and where that is."""
-    known = cell != NOWHERE
-    if not known.any():
-        return
-    scores = heads.vision_scores(features[known])
-    _choice("vision_pointing", scores, cell[known], losses, figures, watch)
-    error = heads.place(features[known], scores).to(torch.float32) - place[known]
-    losses["place"] = functional.smooth_l1_loss(error / _PLACE_TOLERANCE, torch.zeros_like(error))
-    if watch:
-        figures["place_error"] = float(error[:, :2].detach().norm(dim=-1).mean())
+    """Losses of the action vision's tokens ``(A, N, width)``: on which the things lie, and where they are."""
+    for role, prefix in enumerate(ROLES[: cells.shape[1]]):
+        known = cells[:, role] != NOWHERE
+        if not known.any():
+            continue
+        scores = heads.vision_scores(features[known], role)
+        _choice(f"{prefix}vision_pointing", scores, cells[known, role], losses, figures, watch)
+        error = heads.place(features[known], scores, role).to(torch.float32) - places[known, role]
+        losses[f"{prefix}place"] = functional.smooth_l1_loss(error / _PLACE_TOLERANCE, torch.zeros_like(error))
+        if watch:
+            figures[f"{prefix}place_error"] = float(error[:, :2].detach().norm(dim=-1).mean())
 
 
 def _choice(

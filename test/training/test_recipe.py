@@ -14,6 +14,8 @@ import torch
 
 from instructvla_ros.model import InstructVLA
 from instructvla_ros.model.settings import CheckpointError
+from instructvla_ros.training.language.commands import Intent
+from instructvla_ros.training.objectives import loss_parts
 from instructvla_ros.training.recipe import adapters_of, choose_trained, is_trained, new_heads, with_adapters
 from instructvla_ros.training.settings import ACTION, LANGUAGE, STAGES, TUNING, VISION
 from instructvla_ros.training.ship import LARGEST_FILE, ship
@@ -36,9 +38,8 @@ def grown(finished: Path, stage: str) -> InstructVLA:
     [
         (VISION, "seeing", 0.7),
         (VISION, "place", 0.8),
-        (LANGUAGE, "language", 0.5),
+        (LANGUAGE, "language", 0.6),
         (LANGUAGE, "language_pointing", 0.8),
-        (LANGUAGE, "seeing", 0.7),
         (ACTION, "flow", 0.85),
     ],
 )
@@ -185,3 +186,23 @@ def test_what_is_shipped_loads_and_has_a_card(finished, tmp_path):
     assert "| phrases | all |" in card and "seed 0" in card and "language 60, action 70, tuning 30" in card
     with pytest.raises(CheckpointError, match="no finished training"):
         ship(finished / "stages" / ACTION, tmp_path / "other", "")
+
+
+def test_a_thing_beside_which_another_is_to_be_put_is_pointed_at_too(settings, train, finished):
+    training = train(settings, finished.parent / "unused")
+    frame = training.frames[0]
+    label = replace(frame.labels[0], intent=Intent("put_next_to", 0, 2))
+    model = InstructVLA.from_pretrained(finished / "stages" / ACTION)
+    stage = replace(settings.stages[ACTION], commands=1, questions=0, absent=0.0, situated=0.0)
+    settings = replace(settings, stages={**settings.stages, ACTION: stage})
+    composer = train(settings, finished.parent / "unused")._composer(
+        ACTION, model, [replace(frame, labels=(label,))], points=True, augment=False
+    )
+    batch = composer.batch(0)
+    assert frame.facts is not None
+    wanted = torch.tensor([frame.facts.things[0].position, frame.facts.things[2].position])
+    torch.testing.assert_close(batch.places[0], wanted)
+    assert batch.vision_cells.shape == (stage.pictures, 2) and batch.vision_cells[0, 0] != batch.vision_cells[0, 1]
+    heads = new_heads(model, 0)
+    parts = loss_parts(model, heads, batch, 1)
+    assert {"vision_pointing", "other_vision_pointing", "place", "other_place"} <= set(parts.losses)

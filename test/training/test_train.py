@@ -68,10 +68,11 @@ def test_the_small_model_has_the_promised_size():
         ({"stages__action__learning_rate": "high"}, "learning_rate"),
         ({"model__width": 100}, "100 channels do not divide"),
         ({"model__film_tower__depth": 5}, "depth of 3"),
-        ({"model__tower__patch": 15}, "patches its image size"),
+        ({"model__tower__patch": 12}, "with a stem 8 must divide its patches"),
+        ({"model__film_tower__image_size": 190}, "patches its image size"),
         ({"model__start": "old"}, "one of new, official"),
         ({"precision": "float8"}, "precision"),
-        ({"stages": {"first": {}}}, "stages are language, action, tuning"),
+        ({"stages": {"first": {}}}, "stages are vision, language, action, tuning"),
     ],
 )
 def test_a_wrong_configuration_is_refused_with_its_key(tmp_path, changes, message):
