@@ -5,7 +5,7 @@
     python bench/performance.py RUN_DIR [--device cuda] [--dtype bfloat16] [--threads 2] [--plain 5]
 
 RUN_DIR is a run folder, or `expert` or `generalist` for random weights at the published size. The plain form (nothing
-kept, nothing left out, nothing fused, same weights and type) is timed in the same run, act by act in turn with ours.
+kept, nothing left out, nothing fused, same weights and type) is timed in the same run, before ours.
 """
 
 import argparse
