@@ -15,7 +15,6 @@ import torch
 from torch import Tensor, nn
 
 from instructvla_ros.model.decoder import Decoder, DecoderSizes, KeyValueCache
-from instructvla_ros.model.fused import FusedDecoder
 from instructvla_ros.model.vision import VisionSizes, VisionTransformer
 
 TIME_PERIOD = 100.0
@@ -113,7 +112,7 @@ class ActionExpert(nn.Module):
         self.latent_projector = silu_mlp(sizes.latent_widths)
         self.state_encoder = silu_mlp(sizes.state_widths) if sizes.state_widths else None
         self.action_encoder = ActionEncoder(sizes.action_size, sizes.decoder.width)
-        self.decoder: Decoder | FusedDecoder = Decoder(sizes.decoder)
+        self.decoder = Decoder(sizes.decoder)
         self.head = silu_mlp(sizes.head_widths)
 
     def look(self, pixels: Tensor, latents: Tensor, picture: Tensor | None = None) -> Tensor:

@@ -7,6 +7,7 @@ RMS norms, rotary positions, grouped-query attention and a gated MLP; linear lay
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -198,11 +199,16 @@ class Decoder(nn.Module):
         if causal and start and count > 1:
             mask = torch.ones(count, start + count, dtype=torch.bool, device=hidden.device).tril(start)
         lower_triangle = causal and not start and count > 1
+        weighed = self.weigh(mix, hidden)
         for index, layer in enumerate(self.layers):
-            hidden = layer(hidden, rotation, mask, lower_triangle, mix, cache, index)
+            hidden = layer(hidden, rotation, mask, lower_triangle, weighed, cache, index)
         if cache is not None:
             cache.length += count
         return self.norm(hidden)
+
+    def weigh(self, mix: AdapterMix | None, hidden: Tensor) -> Any:
+        """How much each adapter counts, as the blocks take it, for ``(B, T, width)`` embeddings."""
+        return mix
 
 
 def rotary_table(positions: Tensor, head_width: int, theta: float, like: Tensor) -> tuple[Tensor, Tensor]:

@@ -21,7 +21,6 @@ from instructvla_ros.model.decoder import (
     Decoder,
     DecoderLayer,
     KeyValueCache,
-    rotary_table,
     rotate,
 )
 
@@ -98,7 +97,7 @@ class FusedLayer(nn.Module):
         return hidden + self.down(functional.silu(gate) * up, shares)
 
 
-class FusedDecoder(nn.Module):
+class FusedDecoder(Decoder):
     """Takes the place of a trained ``Decoder``; cannot be trained or saved.
 
     Args:
@@ -110,7 +109,7 @@ class FusedDecoder(nn.Module):
     """
 
     def __init__(self, decoder: Decoder, merged: bool) -> None:
-        super().__init__()
+        nn.Module.__init__(self)  # blocks of its own are not wanted: they are made of the decoder's
         self.sizes = decoder.sizes
         adapters = decoder.sizes.adapters
         if merged and adapters is not None and len(adapters.ranks) > 1:
@@ -122,39 +121,12 @@ class FusedDecoder(nn.Module):
             decoder.layers[index] = nn.Identity()
         self.norm = decoder.norm
 
-    def forward(
-        self,
-        hidden: Tensor,
-        *,
-        causal: bool = True,
-        mask: Tensor | None = None,
-        mix: AdapterMix | None = None,
-        cache: KeyValueCache | None = None,
-        positions: Tensor | None = None,
-    ) -> Tensor:
-        """As ``decoder.Decoder.forward``."""
-        start = cache.length if cache is not None else 0
-        count = hidden.shape[1]
-        if positions is None:
-            positions = torch.arange(start, start + count, device=hidden.device)[None]
-        rotation = rotary_table(positions, self.sizes.head_width, self.sizes.rope_theta, hidden)
-        if causal and start and count > 1:
-            mask = torch.ones(count, start + count, dtype=torch.bool, device=hidden.device).tril(start)
-        lower_triangle = causal and not start and count > 1
-        shares = self._shares(mix, hidden) if mix is not None and self.ranks else None
-        for index, layer in enumerate(self.layers):
-            hidden = layer(hidden, rotation, mask, lower_triangle, shares, cache, index)
-        if cache is not None:
-            cache.length += count
-        return self.norm(hidden)
-
-    def _shares(self, mix: AdapterMix, like: Tensor) -> Tensor:
-        """``(B, T, ranks)``: each adapter's share, once for each of its ranks."""
-        batch, count = like.shape[:2]
+    def weigh(self, mix: AdapterMix | None, hidden: Tensor) -> Tensor | None:
+        """``(B, T, ranks)``: each adapter's share, once for each of its ranks; None where no adapter counts."""
+        if mix is None or not self.ranks:
+            return None
         parts = [
-            share.expand(batch, count, rank)
-            if isinstance(share, Tensor)
-            else like.new_full((batch, count, rank), share)
+            torch.as_tensor(share, dtype=hidden.dtype, device=hidden.device).expand(*hidden.shape[:2], rank)
             for share, rank in zip(mix, self.ranks, strict=True)
         ]
         return torch.cat(parts, dim=-1)

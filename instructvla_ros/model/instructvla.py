@@ -18,7 +18,6 @@ from torch import Tensor, nn
 
 from instructvla_ros.model.action_expert import ActionExpert
 from instructvla_ros.model.checkpoint import load_weights, open_checkpoint
-from instructvla_ros.model.decoder import Decoder
 from instructvla_ros.model.fused import FusedDecoder
 from instructvla_ros.model.images import centre_crop, check_images, dino_pixels, language_pixels
 from instructvla_ros.model.language import LanguageCaches, LanguageModel
@@ -156,7 +155,7 @@ class InstructVLA(nn.Module):
             The model itself.
         """
         language, expert = self.language.decoder, self.expert.decoder
-        if isinstance(language, Decoder) and isinstance(expert, Decoder):
+        if not isinstance(language, FusedDecoder):
             with torch.no_grad():
                 self.language.decoder = FusedDecoder(language, merged=self.language.gate is None)
                 self.expert.decoder = FusedDecoder(expert, merged=True)

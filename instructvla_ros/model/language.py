@@ -13,7 +13,6 @@ import torch
 from torch import Tensor, nn
 
 from instructvla_ros.model.decoder import AdapterMix, Decoder, DecoderSizes, KeyValueCache
-from instructvla_ros.model.fused import FusedDecoder
 
 GATE_DROPOUT = 0.2
 GATE_STEP = 2  # from one linear layer of the gate to the next: linear, ReLU
@@ -84,7 +83,7 @@ class LanguageModel(nn.Module):
         # from zeros, since torch's random start on the meta device costs seconds of imports
         rows = torch.zeros(sizes.vocabulary, sizes.decoder.width)
         self.embedding = nn.Embedding.from_pretrained(rows, freeze=False)
-        self.decoder: Decoder | FusedDecoder = Decoder(sizes.decoder)
+        self.decoder = Decoder(sizes.decoder)
         self.head = nn.Linear(sizes.decoder.width, sizes.vocabulary, bias=False)
         dropout = GATE_DROPOUT if sizes.gate_dropout else None
         self.gate = Gate(sizes.gate_widths, dropout) if sizes.gate_widths else None

@@ -15,6 +15,7 @@ from dataclasses import replace
 import numpy as np
 
 from instructvla_ros.policy.act_reports import ActLoopStatistics, ReasoningUpdate, TickResult, TickStatus
+from instructvla_ros.policy.failures import FailureLog
 from instructvla_ros.policy.inputs import InputAges, frames_fault, input_ages, joint_state_fault
 from instructvla_ros.policy.loop_state import Following, LoopState, Snapshot
 from instructvla_ros.policy.policy import Observation, Policy
@@ -65,7 +66,7 @@ class ActLoop:
         self._state = LoopState(policy.views)
         self._turns = Turns()
         self._thinker = Thinker(policy, self._state, self._turns, settings, clock, on_reasoning)
-        self._logged_failure = ""
+        self._failures = FailureLog(self._state, _LOGGER)
         self.act_times = LatencyWindow()
         """How long acts took lately, their wait for the model included [s]."""
         self._chunk_rate = RateMeter(clock=clock)
@@ -173,7 +174,7 @@ class ActLoop:
         try:
             result = self._follow(now, here, ages)
         except Exception as error:
-            result = self._fail("acting", error, ages)
+            result = self._result(TickStatus.HOLDING, self._failures.add("acting", error), ages)
         self._last = result
         if result.status is TickStatus.HOLDING:
             self._state.count("holds")
@@ -214,15 +215,6 @@ class ActLoop:
         self._chunk_rate.add()
         self._state.count("chunks")
         return self._result(TickStatus.ACTED, "", ages, chunk=chunk, inference_time=elapsed)
-
-    def _fail(self, doing: str, error: Exception, ages: InputAges) -> TickResult:
-        reason = f"{doing} failed: {type(error).__name__}: {error}"
-        if reason != self._logged_failure:  # it may come back at every tick
-            # a ValueError is somebody's input, and its message says all there is; others need their traceback
-            _LOGGER.error("%s", reason, exc_info=None if isinstance(error, ValueError) else error)
-        self._logged_failure = reason
-        self._state.count("failures")
-        return self._result(TickStatus.HOLDING, reason, ages)
 
     def _result(
         self,

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from instructvla_ros.policy.act_reports import Answer, ReasoningUpdate
+from instructvla_ros.policy.failures import FailureLog
 from instructvla_ros.policy.frames import picture_change
 from instructvla_ros.policy.inputs import Frame, frames_fault
 from instructvla_ros.policy.loop_state import Following, LoopState, Snapshot, Spoken
@@ -78,7 +79,7 @@ class Thinker:
         self._reasoned_at = 0.0
         self._reasoned_on: np.ndarray | None = None  # (H, W, 3) the primary frame
         self._fault: tuple[int, str] = (0, "")
-        self._logged_failure = ""
+        self._failures = FailureLog(state, _LOGGER)
         self.times = LatencyWindow()
         """How long texts took [s]."""
 
@@ -163,7 +164,7 @@ class Thinker:
                     [frame.rgb for frame in shown], following.instruction, on_text=publish, should_stop=should_stop
                 )
         except Exception as error:
-            self._fault = (following.version, self._failed("reasoning", error))
+            self._fault = (following.version, self._failures.add("reasoning", error))
             return False
         if not self._state.speak(Spoken(following.version, thought.text, shown[0].stamp)):
             return True
@@ -195,7 +196,7 @@ class Thinker:
             with self._turns:
                 words = self._policy.ask([frame.rgb for frame in shown], entry.text, should_stop=should_stop)
         except Exception as error:
-            self._failed("answering", error)
+            self._failures.add("answering", error)
             entry.answer.set_exception(error)
             return True
         if self._state.closed:
@@ -204,15 +205,6 @@ class Thinker:
         self._state.count("answers")
         entry.answer.set_result(Answer(words, shown[0].stamp, self._clock() - started))
         return True
-
-    def _failed(self, doing: str, error: Exception) -> str:
-        reason = f"{doing} failed: {type(error).__name__}: {error}"
-        if reason != self._logged_failure:  # it may come back at every try
-            # a ValueError is somebody's input, and its message says all there is; others need their traceback
-            _LOGGER.error("%s", reason, exc_info=None if isinstance(error, ValueError) else error)
-        self._logged_failure = reason
-        self._state.count("failures")
-        return reason
 
 
 def _shown(here: Snapshot) -> list[Frame]:
