@@ -38,12 +38,12 @@ VIEW = "front"
 CAMERA_SIZE = (480, 480)  # [px] as the simulated camera publishes: drawn smaller, edges would look different
 PICTURE_SIZE = (256, 256)  # [px] as stored
 CHUNK_LENGTH = 16
-_VERB_SHARES = {"reach": 2, "touch": 2, "push_left": 3, "push_right": 3, "pick_up": 5, "put_next_to": 4}
+_VERB_SHARES = {"reach": 2, "touch": 2, "push_left": 3, "push_right": 3, "pick_up": 5, "put_next_to": 5}
 _NOISES = (0.0, 0.004, 0.008, 0.012)  # [m] an action
 _KICK_CHANCE, _KICK = 0.05, 0.04  # of a step; [m]
 _FLIP_CHANCE = 0.015
-_FRAMES_AFTER = 2  # once the task is done
-_LONGEST = 24  # frames of an episode
+_FRAMES_AFTER = (2, 6)  # once the task is done: that the hand stays as it is must be seen too
+_LONGEST = 36  # frames of an episode: "put next to" takes the expert some 25
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ def demonstrate(episode: Episode, seed: int, settings: CollectSettings) -> Demon
             action[6] = 1.0 - action[6]
         progress = episode.step(action)
         if progress.success and left is None:
-            left = _FRAMES_AFTER
+            left = random.randint(*_FRAMES_AFTER)
         elif left is not None:
             left -= 1
     return Demonstration(episode.task.phrase, frames)

@@ -15,7 +15,7 @@ import torch
 from instructvla_ros.model.instructvla import InstructVLA
 from instructvla_ros.model.prompt import Prompt, Turn, action_request
 from instructvla_ros.training.frames import Frame, Label
-from instructvla_ros.training.language.commands import Command, Speaker, roughened
+from instructvla_ros.training.language.commands import Command, Speaker, obscured, roughened
 from instructvla_ros.training.language.facts import motion
 from instructvla_ros.training.language.questions import Questioner
 from instructvla_ros.training.language.words import TASKS
@@ -24,6 +24,7 @@ from instructvla_ros.training.packing import pack
 from instructvla_ros.training.settings import StageSettings
 from instructvla_ros.training.sights import Sights, place_of
 
+_OBSCURED = 0.2  # share of the commands with reasoning that mean nothing: what was said first must do
 _STALE = 0.4  # share of the reasoning that tells of another moment: it is said once, and acted on for a while
 
 
@@ -148,6 +149,8 @@ class Composer:
             command = speaker.any(frame.facts, intent, settings.situated, settings.plain)
         words, silent = self._reasoning(frame, command, label, random)
         text = roughened(command.text, random) if random.random() < settings.rough else command.text
+        if words is not None and self._acts and random.random() < _OBSCURED:
+            text, words, silent = obscured(text, random), f"{words.strip()} ", True
         return _Said(
             prompt=self._action_prompt(text, words),
             silent=silent,

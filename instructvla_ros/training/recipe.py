@@ -34,6 +34,7 @@ from instructvla_ros.training.settings import ACTION, LANGUAGE, TUNING, VISION, 
 BASE_FOLDER = "Eagle2-2B-small"
 _SENTENCES = 4000
 _EMBEDDING_STD = 0.05
+_FAINT = 0.15  # of sines added to image tokens, whose neighbours in a prompt are embeddings of 0.05
 _QUERY_ROWS = ("language.embedding.weight", "language.head.weight")
 
 
@@ -63,6 +64,10 @@ def new_model(start: NewStart, folder: Path, tables: list[Facts], statistics: di
         vision = model.expert.vision
         with torch.no_grad():  # small random places drown in what the patches show: nothing tells where a thing lies
             vision.position_embedding.copy_(grid_positions(vision.sizes.grid, vision.sizes.width))
+            places = model.images.positions
+            if places is not None:  # faint: as strong as the action vision's they keep the words from being learned
+                side = math.isqrt(sizes.num_image_tokens)
+                places.copy_(_FAINT * grid_positions(side, places.shape[-1]).reshape(places.shape))
         for layer in model.expert.modules():
             if isinstance(layer, nn.Linear):  # torch's own start is too small for the deep action head to learn soon
                 nn.init.normal_(layer.weight, std=layer.in_features**-0.5)

@@ -39,6 +39,7 @@ from instructvla_ros.training.language.words import (
 ATOMIC, AGGREGATION, SITUATED, ABSENT = "atomic", "aggregation", "situated", "absent"
 SPLITS = (ATOMIC, AGGREGATION, SITUATED)
 _SIDES = {PUSH_LEFT: "left", PUSH_RIGHT: "right"}
+_NONSENSE_NOUNS = 0.3  # share of the absent things whose name nobody knows
 
 
 @dataclass(frozen=True)
@@ -89,10 +90,15 @@ class Command:
             motion: the coming motion in words.
         """
         if self.intent.target is None:
+            return self.meaning(facts)
+        return f"{self.meaning(facts)} {motion}."
+
+    def meaning(self, facts: Facts) -> str:
+        """The reasoning up to where the thing is, which does not depend on where the hand is."""
+        if self.intent.target is None:
             return f"there is no {self.absent} here. stay."
         start = f"{self.because}, so " if self.because else ""
-        place = facts.things[self.intent.target].place
-        return f"{start}{self.deed(facts)}. it is {place}. {motion}."
+        return f"{start}{self.deed(facts)}. it is {facts.things[self.intent.target].place}."
 
 
 class Speaker:
@@ -100,12 +106,14 @@ class Speaker:
 
     Args:
         random: source of chance.
-        tier: whose words are used: ``command`` for training, ``language`` for tests of unseen words.
+        tier: whose names and verbs are used: ``command`` for training, ``language`` for tests of unseen words.
+        frames: whose sentences these stand in; the same if None.
     """
 
-    def __init__(self, random: Random, tier: str = COMMAND) -> None:
+    def __init__(self, random: Random, tier: str = COMMAND, frames: str | None = None) -> None:
         self._random = random
         self._tier = tier
+        self._frames = frames or tier
 
     def atomic(self, facts: Facts, intent: Intent) -> Command:
         """A command in plain words: ``pick up the red cube``."""
@@ -143,7 +151,7 @@ class Speaker:
             text = self._wrapped(self._deed(intent, hint, self._other(facts, intent)))
             return Command(text, intent, SITUATED, f"{hint} is a {thing.shape}")
         concept = self._choose(CONCEPTS[thing.color].of(known_from))
-        sentence = self._choose(SITUATIONS.of(self._tier))
+        sentence = self._choose(SITUATIONS.of(self._frames))
         if "{deed}" not in sentence:
             intent = Intent(PICK_UP, target) if intent.task == PICK_UP else intent
             if intent.task != PICK_UP:
@@ -168,7 +176,8 @@ class Speaker:
             plain = f"{color} thing"
             name = f"{self._choose(COLORS[color].command)} {self._choose(ANY_THING.command)}"
         else:
-            noun = self._choose(ABSENT_THINGS.of(self._tier))
+            known = self._tier == LANGUAGE or self._random.random() > _NONSENSE_NOUNS
+            noun = self._choose(ABSENT_THINGS.of(self._tier)) if known else nonsense(self._random)
             color = self._choose((*COLORS, "", "", "", "big", "small", "old"))
             plain = name = f"{color} {noun}".strip()
         other = self._name(facts, self._random.randrange(len(facts.things))) if facts.things else "the wall"
@@ -223,16 +232,16 @@ class Speaker:
             if noun and color_first in COLORS[thing.color].command:
                 name = f"{noun} that is {color_first}"
         elif kind < 0.2:
-            name = f"{name} {self._choose(CLAUSES.of(self._tier))} {self._choose(PLACES_ON)}"
+            name = f"{name} {self._choose(CLAUSES.of(self._frames))} {self._choose(PLACES_ON)}"
         elif kind < 0.26:
             name = f"{name} {self._choose(PLACES_ON)}"
         return f"{self._choose(('the',) * 8 + ('that', 'this', 'a', ''))} {name}".strip()
 
     def _wrapped(self, text: str, chance: float = 0.5) -> str:
         if self._random.random() < chance * 0.7:
-            text = f"{self._choose(BEFORE.of(self._tier))} {text}"
+            text = f"{self._choose(BEFORE.of(self._frames))} {text}"
         if self._random.random() < chance * 0.5:
-            text = f"{text}{self._choose((' ', ', '))}{self._choose(AFTER.of(self._tier))}"
+            text = f"{text}{self._choose((' ', ', '))}{self._choose(AFTER.of(self._frames))}"
         return text
 
     def _choose(self, options: tuple[str, ...] | list[str]) -> str:
@@ -242,16 +251,21 @@ class Speaker:
 def roughened(text: str, random: Random) -> str:
     """The text as people type: a comma less, a letter wrong, a word that nobody knows."""
     kind = random.random()
-    if kind < 0.1:
+    if kind < 0.25:
         text = text.replace(",", "").replace(".", "")
-    elif kind < 0.14:
+    elif kind < 0.5:
         place = random.randrange(len(text))
         text = text[:place] + random.choice(string.ascii_lowercase) + text[place + 1 :]
-    elif kind < 0.2:
+    else:
         words = text.split()
         words.insert(random.randrange(len(words) + 1), nonsense(random))
         text = " ".join(words)
     return text.strip() or nonsense(random)
+
+
+def obscured(text: str, random: Random, share: float = 0.5) -> str:
+    """The text with this share of its words replaced by ones that mean nothing."""
+    return " ".join(nonsense(random) if random.random() < share else word for word in text.split())
 
 
 def nonsense(random: Random) -> str:

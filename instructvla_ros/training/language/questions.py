@@ -11,6 +11,7 @@ from instructvla_ros.model.prompt import SYSTEM_MESSAGE, action_request
 from instructvla_ros.training.language.commands import (
     LANGUAGE,
     Speaker,
+    nonsense,
     phrases_of,
     random_intent,
 )
@@ -39,7 +40,10 @@ _CAPTIONS = (
     *("describe the scene", "what do you see", "what is on the table", "what can you see", "describe the table"),
     *("tell me what is there", "list the objects", "which objects are there", "what is in front of you"),
 )
-_REWRITES = ("say it simply: {}", "what do i mean by: {}", "in plain words: {}", "what should you do: {}")
+_REWRITES = (
+    *("say it simply: {}", "what do i mean by: {}", "in plain words: {}", "what should you do: {}"),
+    *("what should the robot do to {}? say it in words.", "what action should the robot take to {}? say it in words."),
+)
 
 
 @dataclass(frozen=True)
@@ -69,16 +73,16 @@ class Questioner:
     def __init__(self, random: Random) -> None:
         self._random = random
         self._speaker = Speaker(random)
-        self._scholar = Speaker(random, LANGUAGE)
+        self._scholar = Speaker(random, LANGUAGE, COMMAND)  # sentences of the tests stay unseen
 
     def any(self, facts: Facts) -> Exchange:
         """An exchange of any kind."""
         kind = self._random.random()
-        if kind < 0.15:
+        if kind < 0.12:
             return self.caption(facts)
-        if kind < 0.55:
+        if kind < 0.45:
             return self.question(facts)
-        if kind < 0.8:
+        if kind < 0.65:
             return self.definition()
         return self.rewriting(facts)
 
@@ -100,15 +104,21 @@ class Questioner:
         return Exchange(DEFINITION, self._asked(question), answer)
 
     def rewriting(self, facts: Facts) -> Exchange:
-        """Command rewriting: a command in any words, then in plain ones."""
+        """Command rewriting: a command in any words, then in plain ones and where its thing lies."""
         if not facts.things:
             return self.caption(facts)
         intent = random_intent(facts, self._random)
-        speaker = self._scholar if self._random.random() < 0.6 else self._speaker
-        command = speaker.aggregation(facts, intent)
-        return Exchange(
-            REWRITING, self._choose(_REWRITES).format(command.text), f"{command.deed(facts)}.", intent.target
-        )
+        speaker = self._scholar if self._random.random() < 0.7 else self._speaker
+        kind = self._random.random()
+        command = None
+        if kind < 0.15:
+            command = self._speaker.absent(facts, intent.task)
+        elif kind < 0.5:
+            command = self._speaker.situated(facts, intent, LANGUAGE if self._random.random() < 0.5 else COMMAND)
+        if command is None:
+            command = speaker.aggregation(facts, intent)
+        question = self._choose(_REWRITES).format(command.text)
+        return Exchange(REWRITING, question, command.meaning(facts), command.intent.target)
 
     def _count(self, facts: Facts) -> tuple[str, str, int | None]:
         shape = self._choose(("", *SHAPES))
@@ -121,12 +131,17 @@ class Questioner:
     def _presence(self, facts: Facts) -> tuple[str, str, int | None]:
         if facts.things and self._random.random() < 0.5:
             thing = self._choose(list(facts.things))
-            name = self._choose((thing.name, thing.shape, f"{thing.color} object"))
+            color, shape = thing.color, thing.shape
         else:
             color, shape = self._choose(list(CONCEPTS)), self._choose(list(SHAPES))
-            name = self._choose((f"{color} {shape}", self._choose(ABSENT_THINGS.command)))
+        said_color, said_shape = self._choose(phrases_of(COLORS[color])), self._choose(phrases_of(SHAPES[shape]))
+        ways = [(f"{color} {shape}", f"{said_color} {said_shape}"), (shape, said_shape)]
+        ways.append((f"{color} object", f"{said_color} {self._choose(phrases_of(ANY_THING))}"))
+        if self._random.random() < 0.2:
+            ways = [(noun, noun) for noun in (self._choose(ABSENT_THINGS.command), nonsense(self._random))]
+        name, said = self._choose(ways)
         present = any(name in (thing.name, thing.shape, f"{thing.color} object") for thing in facts.things)
-        question = f"{self._choose(('is there', 'can you see', 'do you see'))} {with_article(name)}"
+        question = f"{self._choose(('is there', 'can you see', 'do you see'))} {with_article(said)}"
         return question, f"yes, there is {with_article(name)}." if present else f"no, there is no {name}.", None
 
     def _held(self, facts: Facts) -> tuple[str, str, int | None]:

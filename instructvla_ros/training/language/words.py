@@ -177,16 +177,18 @@ BEFORE = Words(
     (
         *("please", "now", "could you", "can you", "would you", "robot,", "hey,", "ok,", "now please", "first,"),
         *("i would like you to", "i want you to", "go ahead and", "your task is to", "next,", "let us", "try to"),
-        *("would you please", "can you please", "you should", "hey robot,", "well,"),
+        *("would you please", "can you please", "you should", "hey robot,", "well,", "it would be nice to", "so,"),
+        *("i was told you can", "are you able to", "how about you", "time to", "your turn:", "be so good as to"),
     ),
     ("kindly", "would you be so kind and", "it is time to", "your job is to", "may i ask you to", "do me a favour:"),
 )
 AFTER = Words(
-    ("please", "now", "for me", "please now", "thanks", "if you can", "with the gripper", "carefully", "slowly"),
+    ("please", "now", "for me", "please now", "thanks", "if you can", "with the gripper", "carefully", "slowly")
+    + ("when you are ready", "again", "this time", "will you", "that is all", "there you go"),
     ("right away", "would you", "thank you very much", "as soon as possible", "my friend"),
 )
 CLAUSES = Words(
-    ("that is", "that lies", "which is", "that you see"),
+    ("that is", "that lies", "which is", "that you see", "that i put", "which stands", "you can find"),
     ("that sits", "that has been left"),
 )
 PLACES_ON = ("on the table", "in front of you", "over there", "there", "lying around", "on the desk")
@@ -200,6 +202,15 @@ SITUATIONS = Words(
         *("{deed} the {thing} of the same colour as {concept}", "{deed} the {thing} that matches {concept}"),
         *("i am painting {concept}. {deed} the {thing} that i need", "something the colour of {concept}"),
         *("{deed} one that is coloured like {concept}", "{deed} the {thing} in the colour of {concept}"),
+        *("do you know {concept}? {deed} the {thing} in that colour", "remember {concept}? {deed} that {thing}"),
+        *("think of {concept} and {deed} the {thing} of its colour", "{deed} anything as bright as {concept}"),
+        *("i miss {concept}, so {deed} the {thing} that comes closest", "{deed} what could pass for {concept}"),
+        *(
+            "somebody told me about {concept}. {deed} the {thing} that fits it",
+            "just like {concept}. {deed} it",
+        ),
+        *("for a picture of {concept} i want the right colour. {deed} it", "{concept}! {deed} the {thing} like it"),
+        *("the {thing} should look like {concept}. {deed} it", "{deed} the {thing} i would use to draw {concept}"),
     ),
     (
         *("my favourite colour is that of {concept}. {deed} the {thing} i would like best",),
