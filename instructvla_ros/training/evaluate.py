@@ -44,7 +44,8 @@ class Attempt:
         success: whether the task was done in time.
         right_object: whether the gripper ended nearest to the thing that was meant; None where nothing was.
         right_words: whether the reasoning named the right thing; None without reasoning.
-        right_place: whether it told the right place and motion; None without.
+        right_place: whether it told the right place; None without.
+        right_motion: whether it told the coming motion as the expert would; None without.
         path: length of the gripper's way [m].
         expert_path: length of the scripted expert's way in the same scene [m]; None where it was not asked.
         act_times: of each inference [s].
@@ -58,6 +59,7 @@ class Attempt:
     right_object: bool | None
     right_words: bool | None
     right_place: bool | None
+    right_motion: bool | None
     path: float
     expert_path: float | None
     act_times: tuple[float, ...]
@@ -176,17 +178,15 @@ class Evaluator:
             success=progress.success,
             right_object=None if target is None else _nearest(now) == facts.things[target].name,
             right_words=_right_words(words, command, facts) if reasoned else None,
-            right_place=self._right_place(words, command, facts, start) if reasoned and target is not None else None,
+            right_place=f"it is {facts.things[target].place}." in words if reasoned and target is not None else None,
+            right_motion=words.endswith(f". {self._motion(start)}.") if reasoned and target is not None else None,
             path=path,
             expert_path=expert_path,
             act_times=tuple(loop.act_times),
         )
 
-    def _right_place(self, words: str, command: Command, facts: Facts, start: TableState) -> bool:
-        target = command.intent.target
-        assert target is not None
-        chunk = expert_chunk(self._episode.task, start, self._episode.things, 8)
-        return f"it is {facts.things[target].place}. {motion(chunk, start.opening)}." in words
+    def _motion(self, start: TableState) -> str:
+        return motion(expert_chunk(self._episode.task, start, self._episode.things, 8), start.opening)
 
     def _expert_path(self, seed: int, verb: str) -> float:
         episode = self._episode
