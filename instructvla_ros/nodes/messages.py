@@ -71,6 +71,7 @@ def chunk_to_message(chunk: ActionChunk) -> ActionChunkMessage:
             for translation, rotation, gripper in zip(chunk.translations, chunk.rotations, chunk.grippers, strict=True)
         ],
         instruction=chunk.instruction,
+        observation_age=float(chunk.observation_age),
         inference_time=float(chunk.inference_time),
         reasoning_stamp=time_message(chunk.reasoning_stamp or 0.0),
     )
@@ -93,6 +94,7 @@ def chunk_from_message(message: ActionChunkMessage, stamp: float) -> ActionChunk
         grippers=np.array([action.gripper for action in message.actions], dtype=float),
         delta_reference=DeltaReference(message.delta_reference),
         instruction=message.instruction,
+        observation_age=message.observation_age,
         inference_time=message.inference_time,
         reasoning_stamp=seconds(message.reasoning_stamp) or None,
     )

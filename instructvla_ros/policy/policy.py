@@ -3,7 +3,7 @@
 """The policy of one robot: an observation goes in, an action chunk in metres and rotation vectors comes out."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -59,6 +59,7 @@ class Policy:
         seed: makes the flow's start noise, and with it every chunk, repeatable; None leaves the noise to the model.
         check_chain: False lets a policy be made before the arm's kinematics are known, to see whether model and profile
             fit and to warm up; acting with a model that takes the robot's state is refused then.
+        clock: for durations [s].
 
     Raises:
         PolicyError: if model, profile and chain do not fit together.
@@ -72,11 +73,13 @@ class Policy:
         dataset: str | None = None,
         seed: int | None = None,
         check_chain: bool = True,
+        clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         self.profile = profile
         self._model = model
         self._chain = chain
         self._dataset = dataset or profile.dataset
+        self._clock = clock
         self._random = None if seed is None else np.random.default_rng(seed)
         self._units = ACTION_UNITS[profile.action_units]
         self._check_fit()
@@ -225,8 +228,8 @@ class Policy:
 
         Args:
             observation: frames and joint state, checked for age by the caller.
-            now: the present on the clock of the stamps [s], for asynchronous execution; if None no time passes between
-                the observation and the chunk.
+            now: the present on the clock of the stamps [s]; if None no time passes between the observation and the
+                chunk.
 
         Returns:
             The chunk, stamped with the observation, deltas in the profile's base frame.
@@ -237,7 +240,7 @@ class Policy:
         """
         if not self._epoch:
             raise PolicyError("act was called before start_epoch: there is no instruction to follow")
-        started = time.perf_counter()
+        started = self._clock()
         opening = self._measured_opening(observation.joint_state)
         output = self._model.act(
             self._images(observation.images),
@@ -252,7 +255,7 @@ class Policy:
             actions = self._ensemble.add(observation.stamp, actions)
         translations, rotations = self._units.to_metric(actions)
         if self._splicer is not None:
-            takeover = observation.stamp if now is None else now + time.perf_counter() - started
+            takeover = observation.stamp if now is None else now + self._clock() - started
             steps, self.last_owed = self._splicer.join(
                 observation.stamp, takeover, np.concatenate((translations, rotations), axis=1)
             )
@@ -269,7 +272,8 @@ class Policy:
             delta_reference=self.profile.delta_reference,
             instruction=self._instruction,
             reasoning_stamp=self._reasoning_stamp,
-            inference_time=time.perf_counter() - started,
+            observation_age=0.0 if now is None else now - observation.stamp,
+            inference_time=self._clock() - started,
         )
         self._sequence += 1
         self._chunk_stamp = observation.stamp
@@ -284,13 +288,13 @@ class Policy:
         Returns:
             How long it took [s].
         """
-        started = time.perf_counter()
+        started = self._clock()
         noise = np.random.default_rng(0)
         images = [noise.integers(0, 256, frame_shape, dtype=np.uint8) for _ in self.views]
         proprio = np.zeros(8) if self._model.uses_state else None
         output = self._model.act(self._images(images), "warm up", proprio=proprio, dataset=self._dataset)
         self._checked(output.actions)
-        return time.perf_counter() - started
+        return self._clock() - started
 
     def _check_fit(self) -> None:
         model, profile = self._model, self.profile

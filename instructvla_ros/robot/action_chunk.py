@@ -33,6 +33,7 @@ class ActionChunk:
         grippers: ``(H,)`` float64, wanted gripper opening at the end of each step, 0 closed to 1 open.
         delta_reference: what the first step is relative to.
         instruction: the instruction that the chunk serves.
+        observation_age: how old the observation was when the network began [s].
         inference_time: how long the network took [s].
         reasoning_stamp: stamp of the observation behind the reasoning that it was made under [s]; None without.
     """
@@ -47,6 +48,7 @@ class ActionChunk:
     grippers: np.ndarray  # (H,)
     delta_reference: DeltaReference = DeltaReference.TARGET
     instruction: str = ""
+    observation_age: float = 0.0
     inference_time: float = 0.0
     reasoning_stamp: float | None = None
 

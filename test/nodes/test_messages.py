@@ -49,6 +49,7 @@ def test_a_chunk_survives_the_wire_unchanged(
         grippers=random.uniform(size=steps),
         delta_reference=reference,
         instruction=instruction,
+        observation_age=0.02,
         inference_time=0.06,
     )
     wire = serialize_message(messages.chunk_to_message(chunk))
@@ -56,7 +57,7 @@ def test_a_chunk_survives_the_wire_unchanged(
     returned = messages.chunk_from_message(message, messages.seconds(message.header.stamp))
     for name in ("translations", "rotations", "grippers"):
         np.testing.assert_array_equal(getattr(returned, name), getattr(chunk, name))
-    for name in ("stamp", "frame", "epoch", "sequence", "period", "delta_reference", "instruction", "inference_time"):
+    for name in ("stamp", "frame", "epoch", "sequence", "period", "delta_reference", "instruction", "observation_age", "inference_time"):
         assert getattr(returned, name) == getattr(chunk, name)
 
 
