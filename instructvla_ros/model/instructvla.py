@@ -253,6 +253,7 @@ class InstructVLA(nn.Module):
         reasoning: str | None = None,
         noise: np.ndarray | Tensor | None = None,
         dataset: str | None = None,
+        latent_actions: np.ndarray | None = None,
     ) -> ActionOutput:
         """Choose the next actions.
 
@@ -263,9 +264,11 @@ class InstructVLA(nn.Module):
             reasoning: `text` of a thought to act on; None to act at once.
             noise: `(H, 7)` start of the flow; random if None.
             dataset: whose statistics to use; needed where there are several.
+            latent_actions: `(L, D)` of an output shortly before, to be acted on again: the action expert looks at these
+                images, the language model does not. None to make new ones.
 
         Raises:
-            ValueError: names what is wrong with the frames, the texts, the robot state or the noise.
+            ValueError: names what is wrong with the frames, the texts, the robot state, the noise or the latents.
             UnknownDatasetError: names the known datasets.
         """
         percentiles = self.statistics.action(dataset, self.action_size)
@@ -273,7 +276,7 @@ class InstructVLA(nn.Module):
         start = self._start_noise(noise)
         frames = self.prepare_frames(images)
         prompt = self.prompts.for_action(instruction, reasoning)
-        latents = self._latents(prompt, images, frames)
+        latents = self._latents(prompt, images, frames) if latent_actions is None else self._given(latent_actions)
         features = self.expert.look(self.dino_pixels(frames), latents)
         raw = self.expert.sample(self.expert.context(features, latents, states), start)[0].cpu().numpy()
         normalized = clip_and_close(raw)
@@ -425,6 +428,12 @@ class InstructVLA(nn.Module):
         rest = self.language.embedding(torch.tensor([prompt.ids[known:end]], device=self.device))  # (1, T', width)
         hidden, _ = self.language(rest, memory.caches)
         return hidden[:, start - known :]
+
+    def _given(self, latent_actions: np.ndarray) -> Tensor:
+        shape = (self.sizes.num_queries, self.sizes.language.decoder.width)
+        if latent_actions.shape != shape:
+            raise ValueError(f"latent_actions must have the shape {shape}, got {latent_actions.shape}")
+        return torch.as_tensor(latent_actions).unsqueeze(0).to(device=self.device, dtype=self.dtype)  # (1, L, D)
 
     def _start_noise(self, noise: np.ndarray | Tensor | None) -> Tensor:
         shape = (self.chunk_length, self.action_size)

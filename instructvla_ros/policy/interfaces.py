@@ -15,7 +15,7 @@ class Model(Protocol):
     """What a policy needs of a model; ``instructvla_ros.model.InstructVLA`` is one.
 
     Images are uint8 RGB arrays ``(H, W, 3)``, primary first. ``act`` returns an object whose ``actions`` are ``(H, 7)``
-    in the dataset's units; ``reason`` and ``ask`` return objects with a ``text`` for
+    in the dataset's units and whose ``latent_actions`` it takes again; ``reason`` and ``ask`` return objects with a ``text`` for
     ``act`` and the same in ``words`` for people.
     """
 
@@ -47,8 +47,9 @@ class Model(Protocol):
         reasoning: str | None = None,
         noise: np.ndarray | None = None,
         dataset: str | None = None,
+        latent_actions: np.ndarray | None = None,
     ) -> Any:
-        """Predicts one chunk."""
+        """Predicts one chunk; with ``latent_actions`` of an earlier one, of its intent."""
 
     def reason(
         self,

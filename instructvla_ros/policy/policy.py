@@ -101,6 +101,7 @@ class Policy:
         self._chunk_stamp: float | None = None
         self._gripper_stamp: float | None = None
         self._gripper_before = GripperState(opening=0.0)
+        self._intent: _Intent | None = None
         self._gripper_plan: list[GripperState] = []
 
     @property
@@ -147,6 +148,7 @@ class Policy:
         self._reasoning = self._reasoning_stamp = None
         self._chunk_stamp = self._gripper_stamp = None
         self._gripper_plan = []
+        self._intent = None
         if self._ensemble is not None:
             self._ensemble.reset()
         if self._splicer is not None:
@@ -242,6 +244,7 @@ class Policy:
             raise PolicyError("act was called before start_epoch: there is no instruction to follow")
         started = self._clock()
         opening = self._measured_opening(observation.joint_state)
+        intent = self._intent_for(observation.stamp)
         output = self._model.act(
             self._images(observation.images),
             self._prompted(self._instruction),
@@ -249,7 +252,11 @@ class Policy:
             reasoning=self._reasoning,
             noise=self._noise(),
             dataset=self._dataset,
+            **({} if intent is None else {"latent_actions": intent.latent_actions}),
         )
+        if self.profile.acts_per_latent > 1:
+            self._intent = intent or _Intent(output.latent_actions, observation.stamp, self._reasoning)
+            self._intent.acts += 1
         actions = self._checked(output.actions)
         if self._ensemble is not None:
             actions = self._ensemble.add(observation.stamp, actions)
@@ -295,6 +302,13 @@ class Policy:
         output = self._model.act(self._images(images), "warm up", proprio=proprio, dataset=self._dataset)
         self._checked(output.actions)
         return self._clock() - started
+
+    def _intent_for(self, stamp: float) -> "_Intent | None":
+        """Latent actions to be acted on again; None where they are used up, too old, or of other words."""
+        intent = self._intent
+        if intent is None or intent.acts >= self.profile.acts_per_latent or intent.reasoning != self._reasoning:
+            return None
+        return intent if 0.0 <= stamp - intent.stamp <= self.profile.ages.image else None
 
     def _check_fit(self) -> None:
         model, profile = self._model, self.profile
@@ -373,6 +387,16 @@ class Policy:
                 self._gripper_stamp += executed * self.profile.period
         self._gripper_plan = plan_gripper(self.profile.gripper_rule, self._gripper_before, values)
         return np.array([state.opening for state in self._gripper_plan])
+
+
+@dataclass(eq=False)
+class _Intent:
+    """Latent actions, the observation and the words that they are of, and how many acts have followed them."""
+
+    latent_actions: np.ndarray
+    stamp: float
+    reasoning: str | None
+    acts: int = 0
 
 
 class _StopOnce:

@@ -19,6 +19,9 @@ ROBOTS_FOLDER = "config/robots"
 REASONING_MODES = ("auto", "always", "never")
 """When the model speaks before it acts: where it was trained to (auto), always, never."""
 
+LONGEST_LATENT = 2
+"""Acts that may follow one set of latent actions: as far as the paper goes with latent caching."""
+
 _KEYS = (
     "name",
     "description",
@@ -33,6 +36,7 @@ _KEYS = (
     "gripper_rule",
     "delta_reference",
     "execution",
+    "acts_per_latent",
     "reasoning",
     "lower_case_instruction",
     "ages",
@@ -136,6 +140,8 @@ class RobotProfile:
         gripper_rule: how the model's gripper number becomes an opening.
         delta_reference: what the first step of a chunk is relative to.
         execution: how chunks are executed.
+        acts_per_latent: how many acts follow one set of latent actions; with 2 the language model looks at every other
+            observation only, the action expert at each.
         reasoning: when the model speaks.
         lower_case_instruction: whether the model was trained on lower-case instructions.
         ages: how old inputs may be.
@@ -154,6 +160,7 @@ class RobotProfile:
     gripper_rule: GripperRule
     delta_reference: DeltaReference
     execution: Execution
+    acts_per_latent: int
     reasoning: ReasoningSettings
     lower_case_instruction: bool
     ages: AgeLimits
@@ -209,6 +216,7 @@ def _read_profile(file: CheckedMapping) -> RobotProfile:
         gripper_rule=_read_gripper_rule(file),
         delta_reference=DeltaReference[file.choice("delta_reference", ("target", "measured")).upper()],
         execution=_read_execution(file),
+        acts_per_latent=file.integer("acts_per_latent", 1, LONGEST_LATENT),
         reasoning=ReasoningSettings(
             mode=reasoning.choice("mode", REASONING_MODES),
             period=reasoning.number("period", 0.0, 3600.0, "s"),

@@ -58,7 +58,7 @@ class FakeModel:
         self.on_word = lambda: None
         self.log = []
 
-    def act(self, images, instruction, proprio=None, reasoning=None, noise=None, dataset=None):
+    def act(self, images, instruction, proprio=None, reasoning=None, noise=None, dataset=None, latent_actions=None):
         """Returns ``actions``."""
         self.log.append("act")
         self.acts.append(
@@ -69,11 +69,13 @@ class FakeModel:
                 reasoning=reasoning,
                 noise=noise,
                 dataset=dataset,
+                latent_actions=latent_actions,
             )
         )
         if self.error:
             raise self.error
-        return SimpleNamespace(actions=np.array(self.actions))
+        latents = np.full((2, 3), len(self.acts)) if latent_actions is None else latent_actions
+        return SimpleNamespace(actions=np.array(self.actions), latent_actions=latents)
 
     def reason(self, images, instruction, on_text=None, should_stop=None):
         """Says ``words`` one by one."""

@@ -372,3 +372,52 @@ def test_a_sticky_gripper_closes_in_time_however_often_chunks_are_made(
     for index in range(1, 30 * chunks_a_step):
         chunk = policy.act(observation_at(index * policy.profile.period / chunks_a_step))
     assert chunk.grippers[0] == pytest.approx(0.0)
+
+
+@pytest.fixture
+def caching(profile, fake_model, fake_chain):
+    """A policy whose acts come in pairs on one set of latent actions, and its model."""
+    model = fake_model()
+    paired = replace(profile, acts_per_latent=2, execution=FirstStepsExecution(1))
+    policy = Policy(model, paired, fake_chain(profile.joints))
+    policy.start_epoch("pick up the red cube")
+    return policy, model
+
+
+def act_at(policy, stamp, frame):
+    names = (*policy.profile.joints, policy.profile.gripper.joint)
+    policy.act(Observation(stamp, (frame,), JointState(stamp, names, np.full(len(names), 0.02))))
+
+
+def test_latent_actions_serve_two_acts_where_the_profile_says_so(caching, frame):
+    policy, model = caching
+    for step in range(5):
+        act_at(policy, 10.0 + step * PERIOD, frame)
+    given = [None if act.latent_actions is None else int(act.latent_actions[0, 0]) for act in model.acts]
+    assert given == [None, 1, None, 3, None]
+
+
+def test_by_default_each_act_has_latent_actions_of_its_own(profile, fake_model, fake_chain, frame):
+    model = fake_model()
+    policy = Policy(model, profile, fake_chain(profile.joints))
+    policy.start_epoch("pick up the red cube")
+    for step in range(3):
+        act_at(policy, 10.0 + step * PERIOD, frame)
+    assert all(act.latent_actions is None for act in model.acts)
+
+
+@pytest.mark.parametrize("change", ["another instruction", "other words", "a pause", "a stamp that went back"])
+def test_latent_actions_do_not_outlive_what_they_are_of(caching, frame, change):
+    policy, model = caching
+    act_at(policy, 10.0, frame)
+    stamp = 10.0 + PERIOD
+    if change == "another instruction":
+        policy.start_epoch("push the ball left")
+    elif change == "other words":
+        policy.adopt("it is on the left.", 10.0)
+    elif change == "a pause":
+        stamp = 10.0 + policy.profile.ages.image + 0.01
+    else:
+        stamp = 9.9
+    act_at(policy, stamp, frame)
+    assert model.acts[-1].latent_actions is None
