@@ -210,11 +210,84 @@ DEMO_MONITOR_NODE = (
     ),
 )
 
+RECORDER_NODE = (
+    Parameter("robot", "", "Profile of the robot, to be kept in the bag: a name in config/robots/, or a path."),
+    Parameter("path", "", "Folder of the bag to record into from the start on; empty: only the flight recorder works."),
+    Parameter(
+        "images",
+        "received",
+        "How the recording keeps images: as they were received, or as JPEG on `.../compressed`.",
+        choices=("received", "jpeg"),
+    ),
+    Parameter("jpeg_quality", 90, "Quality of JPEG.", minimum=10, maximum=100),
+    Parameter(
+        "image_transport",
+        "raw",
+        "How images come: sensor_msgs/Image on `image`, or sensor_msgs/CompressedImage on `image/compressed`.",
+        choices=("raw", "compressed"),
+    ),
+    Parameter(
+        "cameras",
+        "used",
+        "Which cameras: those that another node listens to, or all; a simulated one draws only if somebody listens.",
+        choices=("used", "all"),
+    ),
+    Parameter(
+        "queue_megabytes",
+        256.0,
+        "Memory between topics and disk; what finds it full is lost and counted.",
+        unit="MB",
+        minimum=1.0,
+        maximum=16384.0,
+    ),
+    Parameter("flight_recorder", True, "Whether the last while is kept in memory and written after an incident."),
+    Parameter(
+        "flight_folder", "", "Where bags of incidents are written; empty: `instructvla_incidents` in the home folder."
+    ),
+    Parameter(
+        "flight_seconds", 60.0, "How far back the flight recorder reaches.", unit="s", minimum=1.0, maximum=3600.0
+    ),
+    Parameter(
+        "flight_megabytes",
+        256.0,
+        "Memory of the flight recorder; where it is full, it reaches less far back.",
+        unit="MB",
+        minimum=1.0,
+        maximum=65536.0,
+    ),
+    Parameter(
+        "flight_images",
+        "jpeg",
+        "How the flight recorder keeps images: as JPEG, or as received (27 MB/s a camera at 640x480, 30 Hz).",
+        choices=("jpeg", "received"),
+    ),
+    Parameter(
+        "flight_after", 2.0, "How long after an incident it still waits.", unit="s", minimum=0.0, maximum=60.0
+    ),
+    Parameter(
+        "burst_interventions",
+        200,
+        "How many interventions of the filter within `burst_window` are an incident; 0: never.",
+        minimum=0,
+        maximum=1_000_000,
+    ),
+    Parameter("burst_window", 2.0, "See `burst_interventions`.", unit="s", minimum=0.1, maximum=60.0),
+    Parameter(
+        "disk_reserve",
+        500.0,
+        "Incidents are not written where less would be left on the disk.",
+        unit="MB",
+        minimum=0.0,
+        maximum=1_000_000.0,
+    ),
+)
+
 NODES = {
     "policy_node": POLICY_NODE,
     "safety_filter_node": SAFETY_FILTER_NODE,
     "sim_arm_node": SIM_ARM_NODE,
     "demo_monitor_node": DEMO_MONITOR_NODE,
+    "recorder_node": RECORDER_NODE,
 }
 
 

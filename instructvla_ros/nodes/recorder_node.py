@@ -1,0 +1,352 @@
+# Copyright 2026 The instructvla_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""recorder_node: writes what goes in and out to a rosbag2 bag, and keeps the last minute for the case of an incident.
+
+In: all topics of policy and filter, as serialized bytes. Service ``~/save_flight``. Out: bags, ``/diagnostics``.
+
+Callbacks only queue bytes. One thread writes the recording, one fills the flight recorder's memory, and each incident
+is written by a thread of its own. It is a process beside the control loop: whatever the disk does, the arm does not wait.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import cv2
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+from rclpy.event_handler import QoSMessageLostInfo, SubscriptionEventCallbacks, UnsupportedEventTypeError
+from rclpy.parameter import parameter_value_to_python
+from rclpy.parameter_client import AsyncParameterClient
+from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
+from rclpy.serialization import deserialize_message, serialize_message
+from sensor_msgs.msg import CompressedImage, Image, JointState
+from std_msgs.msg import Bool, Float64MultiArray, String
+from std_srvs.srv import Trigger
+from trajectory_msgs.msg import JointTrajectory
+
+from instructvla_ros.bags.intake import Intake
+from instructvla_ros.bags.origin import checkpoint_hashes, versions
+from instructvla_ros.bags.ring import Message, Ring, Triggers
+from instructvla_ros.bags.writing import BagWriter, Quality
+from instructvla_ros.msg import ActionChunk, Reasoning, SafetyStatus
+from instructvla_ros.nodes import qos
+from instructvla_ros.nodes.diagnostics import diagnostic
+from instructvla_ros.nodes.image_decoding import to_rgb
+from instructvla_ros.nodes.running import RunnableNode, run_node
+from instructvla_ros.parameters import RECORDER_NODE, declare
+from instructvla_ros.policy.profile import ROBOTS_FOLDER
+from instructvla_ros.shared_files import yaml_path
+
+SENSOR, RELIABLE, LATCHED = Quality(reliable=False, depth=100), Quality(depth=100), Quality(latched=True, depth=1)
+TOPICS: dict[str, tuple[type, Quality]] = {
+    "joint_states": (JointState, SENSOR),
+    "instruction": (String, LATCHED),
+    "robot_description": (String, LATCHED),
+    "emergency_stop": (Bool, LATCHED),
+    "action_chunk": (ActionChunk, RELIABLE),
+    "reasoning": (Reasoning, RELIABLE),
+    "joint_trajectory": (JointTrajectory, RELIABLE),
+    "gripper_command": (Float64MultiArray, RELIABLE),
+    "safety_status": (SafetyStatus, LATCHED),
+    "/diagnostics": (DiagnosticArray, RELIABLE),
+}
+CAMERAS = ("image", "wrist_image")
+BOTH_WAYS = ("instruction", "emergency_stop")  # people publish them latched or not
+ASKED_NODES = ("policy_node", "safety_filter_node")
+CLOSING = 3.0  # longest wait for a disk at the end [s]
+
+
+class RecorderNode(RunnableNode):
+    """Passes bytes from topics to a bag and to the memory of the flight recorder."""
+
+    def __init__(self) -> None:
+        """Subscribe; open the bag if one is asked for.
+
+        Raises:
+            BagWritingError: the bag cannot be made.
+            ParameterError: a parameter is wrong.
+        """
+        super().__init__("recorder_node")
+        given = self._given = declare(self, RECORDER_NODE)
+        self._types: dict[str, tuple[str, Quality]] = {}
+        self._lost: Counter[str] = Counter()  # between publisher and here
+        self._about: dict[str, str] = {"versions": json.dumps(versions())}
+        if given.robot:
+            self._about["robot"] = given.robot
+            self._about["profile"] = yaml_path(ROBOTS_FOLDER, "robot", given.robot).read_text(encoding="utf-8")
+        self._news: dict[str, str] = {}
+        self._trouble = self._said = ""
+        self._saves = 0
+        self._saving: threading.Thread | None = None
+        self._ending = threading.Event()
+
+        self._writer = BagWriter(given.path, self._about) if given.path else None
+        self._recording: Intake | None = None
+        if self._writer is not None:
+            self._recording = Intake("bag", given.queue_megabytes, self._write, self._flush, self._on_disk_error)
+        self._ring: Ring | None = None
+        self._flight: Intake | None = None
+        if given.flight_recorder:
+            latched = frozenset(self.resolve_topic_name(n) for n, (_, quality) in TOPICS.items() if quality.latched)
+            self._ring = Ring(given.flight_seconds, given.flight_megabytes, latched)
+            self._flight = Intake("flight", given.queue_megabytes, self._keep, lambda: None, self._on_flight_error)
+        self._triggers = Triggers(given.burst_interventions, given.burst_window)
+
+        for name, (kind, quality) in TOPICS.items():
+            self._subscribe(name, kind, quality, both=name in BOTH_WAYS)
+        suffix, kind = ("/compressed", CompressedImage) if given.image_transport == "compressed" else ("", Image)
+        self._cameras = {f"{name}{suffix}": kind for name in CAMERAS}
+        self._parameters_of = {name: AsyncParameterClient(self, name) for name in ASKED_NODES}
+        self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", qos.TEXT)
+        self.create_service(Trigger, "~/save_flight", self._on_save)
+        self.create_timer(0.5, self._look)
+        self.create_timer(1.0, self._publish_diagnostics)
+        where = f"recording to {given.path}" if given.path else "not recording"
+        memory = f"{given.flight_seconds:g} s or {given.flight_megabytes:g} MB" if self._ring else "off"
+        self.get_logger().info(f"{where}; flight recorder: {memory}")
+
+    def stop_working(self) -> None:
+        """Write what is queued, close the bag, and let an incident be written to its end."""
+        self._ending.set()
+        for intake in (self._recording, self._flight):
+            if intake is not None and not intake.close(CLOSING):
+                print("the disk is too slow: what was queued is lost", file=sys.stderr)
+        writer, self._writer = self._writer, None
+        if writer is not None:
+            self._recording = None
+            try:
+                writer.close()
+                print(f"{writer.path}: {writer.messages} messages; lost: {self._all_lost() or 'none'}", flush=True)
+            except OSError as error:
+                print(f"{writer.path} has no index, it can be read without: {error}", file=sys.stderr)
+        if self._saving is not None:
+            self._saving.join(CLOSING)
+
+    def _subscribe(self, name: str, kind: type, quality: Quality, both: bool = False) -> None:
+        topic = self.resolve_topic_name(name)
+        module = kind.__module__.split(".")[0]
+        self._types[topic] = (f"{module}/msg/{kind.__name__}", quality)
+        seen: list[tuple[object, bytes]] = []
+
+        def on_message(data: bytes, info: Mapping[str, int]) -> None:
+            if both:
+                key = (info["source_timestamp"], data)
+                if key in seen:
+                    seen.remove(key)
+                    return
+                seen[:] = [*seen[-7:], key]
+            simulated = self.get_parameter("use_sim_time").value
+            stamp = self.get_clock().now().nanoseconds if simulated else info["received_timestamp"]
+            self._pass_on(Message(topic, stamp or time.time_ns(), data))
+            if name == "safety_status":
+                self._judge(deserialize_message(data, SafetyStatus))
+
+        def on_lost(info: QoSMessageLostInfo) -> None:
+            self._lost[topic] += info.total_count_change
+
+        reliability = ReliabilityPolicy.RELIABLE if quality.reliable else ReliabilityPolicy.BEST_EFFORT
+        durabilities = [DurabilityPolicy.TRANSIENT_LOCAL] if quality.latched else [DurabilityPolicy.VOLATILE]
+        if both:
+            durabilities = [DurabilityPolicy.VOLATILE, DurabilityPolicy.TRANSIENT_LOCAL]
+        for durability in durabilities:
+            profile = QoSProfile(depth=100, reliability=reliability, durability=durability)
+            try:
+                events = SubscriptionEventCallbacks(message_lost=on_lost)
+                self.create_subscription(kind, name, on_message, profile, event_callbacks=events, raw=True)  # type: ignore[arg-type]
+            except UnsupportedEventTypeError:  # a middleware that does not count what is lost
+                self.create_subscription(kind, name, on_message, profile, raw=True)  # type: ignore[arg-type]
+
+    def _pass_on(self, message: Message) -> None:
+        recording, flight = self._recording, self._flight
+        if recording is not None:
+            recording.put(message)
+        if flight is not None:
+            flight.put(message)
+
+    def _look(self) -> None:
+        """Listen to cameras that are in use by now; learn the other nodes' parameters."""
+        for name, kind in list(self._cameras.items()):
+            topic = self.resolve_topic_name(name)
+            if self._given.cameras == "all" or self.count_subscribers(topic):
+                del self._cameras[name]
+                self._subscribe(name, kind, SENSOR)
+        for node, client in list(self._parameters_of.items()):
+            if client.services_are_ready():
+                del self._parameters_of[node]
+                client.list_parameters().add_done_callback(self._listed(node, client))
+
+    def _listed(self, node: str, client: AsyncParameterClient) -> Callable[[object], None]:
+        def on_names(future: object) -> None:
+            names = list(future.result().result.names)  # type: ignore[attr-defined]
+            client.get_parameters(names).add_done_callback(lambda answer: on_values(names, answer))
+
+        def on_values(names: list[str], future: object) -> None:
+            values = future.result().values  # type: ignore[attr-defined]
+            told = {name: parameter_value_to_python(value) for name, value in zip(names, values, strict=True)}
+            self._tell({f"parameters of {node}": json.dumps(told, default=list)})
+            if told.get("checkpoint"):
+                threading.Thread(target=self._hash, args=(told["checkpoint"],), name="hash", daemon=True).start()
+
+        return on_names
+
+    def _hash(self, checkpoint: str) -> None:
+        try:
+            hashes = checkpoint_hashes(checkpoint)
+        except OSError as error:
+            hashes = {"error": str(error)}
+        self._tell({"checkpoint": checkpoint, "checkpoint sha256": json.dumps(hashes)})
+
+    def _tell(self, about: dict[str, str]) -> None:
+        self._about |= about
+        self._news |= about  # written by the bag's own thread
+
+    def _write(self, message: Message) -> None:
+        writer = self._writer
+        if writer is None:
+            raise OSError("the recording has ended")
+        message = self._as_kept(message, self._given.images)
+        writer.add_topic(message.topic, *self._types[message.topic])
+        writer.write(message.topic, message.stamp, message.data)
+
+    def _flush(self) -> None:
+        if self._writer is not None:
+            news, self._news = self._news, {}
+            self._writer.describe(news)
+            self._writer.flush()
+
+    def _on_disk_error(self, error: Exception) -> None:
+        """End the recording at the first error: what is on the disk can be read, what would follow had gaps."""
+        writer, self._writer, self._recording = self._writer, None, None
+        if writer is not None:
+            self._trouble = f"recording to {writer.path} has ended after {writer.messages} messages: {error}"
+            self.get_logger().error(self._trouble)
+            writer.abandon()
+
+    def _keep(self, message: Message) -> None:
+        assert self._ring is not None
+        self._ring.add(self._as_kept(message, self._given.flight_images))
+
+    def _on_flight_error(self, error: Exception) -> None:
+        self.get_logger().error(f"flight recorder: a message cannot be kept: {error}", throttle_duration_sec=5.0)
+
+    def _as_kept(self, message: Message, images: str) -> Message:
+        """An image as JPEG where that is wanted and possible; anything else as it is."""
+        if images != "jpeg" or self._types[message.topic][0] != "sensor_msgs/msg/Image":
+            return message
+        image = deserialize_message(message.data, Image)
+        picture = cv2.cvtColor(to_rgb(image), cv2.COLOR_RGB2BGR)
+        _, encoded = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, self._given.jpeg_quality])
+        compressed = CompressedImage(header=image.header, format="rgb8; jpeg compressed bgr8")
+        compressed.data.frombytes(encoded.tobytes())
+        topic = f"{message.topic}/compressed"
+        self._types.setdefault(topic, ("sensor_msgs/msg/CompressedImage", SENSOR))
+        return Message(topic, message.stamp, serialize_message(compressed))
+
+    def _judge(self, status: SafetyStatus) -> None:
+        why = self._triggers.see(time.monotonic(), status.state, status.reason, status.intervention_count)
+        if why and self._ring is not None:
+            self.get_logger().warning(self._save(why))
+
+    def _on_save(self, _: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+        response.success = self._ring is not None
+        response.message = self._save("asked for by service") if self._ring else "the flight recorder is off"
+        return response
+
+    def _save(self, why: str) -> str:
+        """Write the memory in a while; an incident during that while is in it anyway."""
+        if self._saving is not None and self._saving.is_alive():
+            return f"{why}; an incident is being written already"
+        folder = Path(self._given.flight_folder or Path.home() / "instructvla_incidents").expanduser()
+        path = folder / time.strftime("incident_%Y-%m-%d_%H-%M-%S")
+        self._saving = threading.Thread(target=self._save_now, args=(path, why), name="incident")
+        self._saving.start()
+        return f"{why}; the last {self._given.flight_seconds:g} s will be in {path}"
+
+    def _save_now(self, path: Path, why: str) -> None:
+        assert self._ring is not None
+        self._ending.wait(self._given.flight_after)
+        messages = self._ring.snapshot()
+        needed = sum(len(message.data) for message in messages) / 1e6 + self._given.disk_reserve
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            free = shutil.disk_usage(path.parent).free / 1e6
+            if free < needed:
+                raise OSError(f"{free:.0f} MB are free on the disk, {needed:.0f} MB with the reserve are needed")
+            with BagWriter(path, {**self._about, "incident": why}) as writer:
+                for message in messages:
+                    writer.add_topic(message.topic, *self._types[message.topic])
+                    writer.write(message.topic, message.stamp, message.data)
+        except (OSError, LookupError) as error:
+            self._trouble = f"the incident ({why}) could not be written to {path}: {error}"
+            self.get_logger().error(self._trouble)
+            return
+        self._saves += 1
+        self._said = str(path)
+        self.get_logger().info(f"{path}: {len(messages)} messages, {why}")
+
+    def _all_lost(self) -> str:
+        lost = self._lost + (self._recording.lost if self._recording else Counter())
+        return ", ".join(f"{topic} {count}" for topic, count in sorted(lost.items()) if count)
+
+    def _publish_diagnostics(self) -> None:
+        lost = self._all_lost()
+        level, summary = (
+            DiagnosticStatus.OK,
+            "recording" if self._writer else "flight recorder" if self._ring else "off",
+        )
+        if lost:
+            level, summary = DiagnosticStatus.WARN, f"messages lost: {lost}"
+        if self._trouble:
+            level, summary = DiagnosticStatus.ERROR, self._trouble
+        values: dict[str, object] = {"incidents written": self._saves, "last incident": self._said or "none"}
+        if self._writer is not None:
+            values |= {"bag": self._writer.path, "messages": self._writer.messages}
+        if self._ring is not None:
+            values |= {"memory [MB]": f"{self._ring.megabytes:.1f}", "reaches back [s]": f"{self._ring.seconds:.1f}"}
+        self._diagnostics.publish(diagnostic(self, level, summary, {"lost": lost or "none", **values}))
+
+
+def main() -> int:
+    """Run the node until it is told to stop."""
+    return run_node(RecorderNode)
+
+
+def record() -> int:
+    """Record into a folder until Ctrl-C: the node with a command line of its own."""
+    parser = argparse.ArgumentParser(
+        description="Record inputs and outputs of policy and filter.", epilog="--ros-args and what follows goes to ROS."
+    )
+    parser.add_argument("path", nargs="?", default="", help="folder to make; default: recording_ and the time")
+    parser.add_argument("--images", choices=("received", "jpeg"), default="received")
+    parser.add_argument("--compressed", action="store_true", help="cameras come as CompressedImage")
+    parser.add_argument("--cameras", choices=("used", "all"), default="all")
+    parser.add_argument("--robot", default="", help="profile to keep in the bag")
+    argv, ros = sys.argv[1:], []
+    if "--ros-args" in argv:
+        at = argv.index("--ros-args")
+        argv, ros = argv[:at], argv[at:]
+    given = parser.parse_args(argv)
+    parameters = {
+        "path": given.path or time.strftime("recording_%Y-%m-%d_%H-%M-%S"),
+        "images": given.images,
+        "image_transport": "compressed" if given.compressed else "raw",
+        "cameras": given.cameras,
+        "robot": given.robot,
+        "flight_recorder": False,
+    }
+    sys.argv[1:] = [*(ros or ["--ros-args"])]
+    for name, value in parameters.items():
+        sys.argv += ["-p", f"{name}:={json.dumps(value)}"]
+    return main()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
