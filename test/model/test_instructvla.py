@@ -55,6 +55,28 @@ def test_every_input_reaches_the_actions(generalist, frame):
         assert np.abs(raw - base).max() > 1e-5, name
 
 
+def test_latent_actions_given_back_on_the_same_frame_give_the_same_actions(generalist, frame):
+    noise = np.zeros((16, 7))
+    base = generalist.act([frame], "lift the cube", STATE, noise=noise)
+    again = generalist.act([frame], "lift the cube", STATE, noise=noise, latent_actions=base.latent_actions)
+    np.testing.assert_array_equal(again.raw, base.raw)
+
+
+def test_with_latent_actions_given_the_action_expert_alone_looks_and_the_words_do_not_count(generalist, frame):
+    noise = np.zeros((16, 7))
+    given = generalist.act([frame], "lift the cube", STATE, noise=noise).latent_actions
+    base = generalist.act([frame], "lift the cube", STATE, noise=noise, latent_actions=given).raw
+    words = generalist.act([frame], "open the drawer", STATE, noise=noise, latent_actions=given).raw
+    seen = generalist.act([255 - frame], "lift the cube", STATE, noise=noise, latent_actions=given).raw
+    np.testing.assert_array_equal(words, base)
+    assert np.abs(seen - base).max() > 1e-5
+
+
+def test_latent_actions_of_another_shape_are_refused(generalist, frame):
+    with pytest.raises(ValueError, match=r"latent_actions must have the shape \(64, 64\), got \(64, 32\)"):
+        generalist.act([frame], "lift the cube", STATE, latent_actions=np.zeros((64, 32), np.float32))
+
+
 def test_both_views_reach_the_actions(two_view_expert, frame):
     noise = np.zeros((8, 7))
     base = two_view_expert.act([frame, frame], "lift the cube", noise=noise).raw
