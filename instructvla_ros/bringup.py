@@ -13,7 +13,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -26,6 +26,15 @@ SIMULATED_ROBOT = "sim"
 DEMO_DOMAIN = 93  # any but 0, which robots use
 SHIPPED_MODEL = "models/tabletop"
 DEMO_THREADS = 1  # a small model gains nothing from a second thread, which waits long on a busy machine
+REPLAY_WAIT = 120.0  # how long a replay waits for the model to be loaded [s]
+PLAYED_BY_OTHERS = (  # what policy and filter publish themselves; the player's OUTPUTS, which need rosbags to be read
+    "action_chunk",
+    "reasoning",
+    "joint_trajectory",
+    "gripper_command",
+    "safety_status",
+    "diagnostics",
+)
 UNTRAINED_NOTE = "The model is a tiny untrained one: it shows that the chain runs, its words and motions mean nothing."
 
 
@@ -90,6 +99,8 @@ def bringup_processes(
     namespace: str = "",
     use_sim_time: bool = False,
     autostart: bool = True,
+    record: str = "",
+    flight_recorder: bool = True,
     **parameters: Value,
 ) -> list[NodeProcess]:
     """The processes that make a robot act on instructions.
@@ -101,6 +112,8 @@ def bringup_processes(
         namespace: namespace of all nodes.
         use_sim_time: whether the nodes take their time from /clock.
         autostart: whether the policy configures and activates itself.
+        record: folder of the bag to record into; empty: none.
+        flight_recorder: whether the last minute is kept in memory and written after an incident.
         parameters: any other parameter that policy_node or safety_filter_node declares; each goes to the node that
             declares it.
 
@@ -126,6 +139,10 @@ def bringup_processes(
         simulate = robot == SIMULATED_ROBOT
     if simulate:
         processes.insert(0, NodeProcess("sim_arm_node", "sim_arm_node", namespace, shared))
+    if record or flight_recorder:
+        recording: dict[str, Value] = {"path": record, "robot": robot, "flight_recorder": flight_recorder}
+        recording |= {name: given[name] for name in ("image_transport",) if name in given}
+        processes.append(NodeProcess("recorder_node", "recorder_node", namespace, {**recording, **shared}))
     return processes
 
 
@@ -141,6 +158,7 @@ def demo_processes(
     scene: int = DEMO_SCENE,
     note: str = "",
     keyboard: bool = False,
+    record: str = "",
 ) -> list[NodeProcess]:
     """The processes of the demo: the simulated arm's system and, last, the monitor that ends the demo.
 
@@ -155,9 +173,17 @@ def demo_processes(
         scene: seed of what lies on the table.
         note: a line that the demo shows first; given where the model's motions mean nothing.
         keyboard: whether the monitor reads further instructions from its standard input.
+        record: folder of the bag to record into; empty: none.
     """
     system = bringup_processes(
-        SIMULATED_ROBOT, checkpoint, base_vlm=base_vlm, device=device, threads=threads, namespace=namespace
+        SIMULATED_ROBOT,
+        checkpoint,
+        base_vlm=base_vlm,
+        device=device,
+        threads=threads,
+        namespace=namespace,
+        record=record,
+        flight_recorder=False,
     )
     arm = replace(system[0], parameters={**system[0].parameters, "scene": scene})
     parameters: dict[str, Value] = {
@@ -169,6 +195,72 @@ def demo_processes(
         "keyboard": keyboard,
     }
     return [arm, *system[1:], NodeProcess("demo_monitor_node", "demo_monitor_node", namespace, parameters)]
+
+
+def replay_processes(
+    robot: str,
+    checkpoint: str,
+    *,
+    bag: str,
+    rate: float = 1.0,
+    start: float = 0.0,
+    loop: bool = False,
+    remaps: Sequence[tuple[str, str]] = (),
+    drive: bool = False,
+    own_player: bool = True,
+    **parameters: Value,
+) -> list[NodeProcess]:
+    """The processes that let policy and filter work on a recording.
+
+    Args:
+        robot: profile name in config/robots/, or path of a profile.
+        checkpoint: run folder of the model.
+        bag: folder of the recording.
+        rate: how many of its seconds pass in a second.
+        start: where it begins, after its start [s].
+        loop: whether it begins again at the end.
+        remaps: pairs of topic names, in the bag and here.
+        drive: whether commands go where an arm driver hears them; else to names under ``replay/``.
+        own_player: whether our player plays it; else somebody else does.
+        parameters: any other parameter that policy_node or safety_filter_node declares.
+
+    Returns:
+        Filter, policy and, last, the player.
+    """
+    processes = bringup_processes(
+        robot,
+        checkpoint,
+        simulate=False,
+        namespace="",
+        use_sim_time=True,
+        autostart=True,
+        record="",
+        flight_recorder=False,
+        **parameters,
+    )
+    if not drive:
+        dry = tuple((name, f"replay/{name}") for name in ("joint_trajectory", "gripper_command"))
+        processes[0] = replace(processes[0], remappings=dry)
+    if own_player:
+        played: dict[str, Value] = {"bag": bag, "rate": rate, "start": start, "loop": loop, "wait": REPLAY_WAIT}
+        processes.append(NodeProcess("player_node", "player_node", "", played, tuple(remaps)))
+    return processes
+
+
+def rosbag2_command(
+    bag: str, rate: float, start: float, loop: bool, remaps: Sequence[tuple[str, str]], delay: float
+) -> list[str]:
+    """The command line of the distribution's player, for the same as :func:`replay_processes`.
+
+    Args:
+        delay: how long it waits for the model to be loaded [s].
+    """
+    command = ["ros2", "bag", "play", bag, "--clock", "100", "--rate", f"{rate:g}", "--start-offset", f"{start:g}"]
+    command += ["--delay", f"{delay:g}", *(["--loop"] if loop else [])]
+    command += ["--exclude-topics", *(f"/{name}" for name in PLAYED_BY_OTHERS)]
+    if remaps:
+        command += ["--remap", *(f"{old}:={new}" for old, new in remaps)]
+    return command
 
 
 def network_environment(environment: Mapping[str, str], *, alone: bool) -> dict[str, str]:

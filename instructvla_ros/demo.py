@@ -193,6 +193,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         help=f"CPU threads of the model; 0: as torch chooses (default: {DEMO_THREADS}, enough for a small one)",
     )
     parser.add_argument("--namespace", default="", help="namespace of all nodes")
+    parser.add_argument("--record", default="", help="folder of a bag to record into")
     parser.add_argument("--scene", type=int, default=DEMO_SCENE, help="seed of what lies on the table")
     parser.add_argument(
         "--keyboard",
@@ -226,6 +227,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         scene=arguments.scene,
         note=note,
         keyboard=listens,
+        record=arguments.record,
     )
     return demo.run(processes, verbose=arguments.verbose, keyboard=STANDARD_INPUT if listens else None)
 

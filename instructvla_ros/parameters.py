@@ -282,12 +282,31 @@ RECORDER_NODE = (
     ),
 )
 
+PLAYER_NODE = (
+    Parameter("bag", "", "Folder of the bag. Required."),
+    Parameter("rate", 1.0, "How many seconds of the bag pass in a second.", minimum=0.01, maximum=100.0),
+    Parameter("start", 0.0, "Where it begins, after the bag's start.", unit="s", minimum=0.0, maximum=1e7),
+    Parameter("loop", False, "Whether it begins again at the end; time then jumps back."),
+    Parameter("paused", False, "Whether it waits for `~/resume` or `~/step`."),
+    Parameter(
+        "topics",
+        "inputs",
+        "All topics of the bag, or all but what policy and filter publish themselves.",
+        choices=("inputs", "all"),
+    ),
+    Parameter("clock_rate", 100.0, "How often at least /clock is told.", unit="Hz", minimum=1.0, maximum=1000.0),
+    Parameter(
+        "wait", 0.0, "How long it waits for a listener to each topic.", unit="s", minimum=0.0, maximum=3600.0
+    ),
+)
+
 NODES = {
     "policy_node": POLICY_NODE,
     "safety_filter_node": SAFETY_FILTER_NODE,
     "sim_arm_node": SIM_ARM_NODE,
     "demo_monitor_node": DEMO_MONITOR_NODE,
     "recorder_node": RECORDER_NODE,
+    "player_node": PLAYER_NODE,
 }
 
 

@@ -46,6 +46,8 @@ def start_nodes(context: LaunchContext) -> list[Action]:
         namespace=argument("namespace"),
         use_sim_time=argument("use_sim_time") == "true",
         autostart=argument("autostart") == "true",
+        record=argument("record"),
+        flight_recorder=argument("flight_recorder") == "true",
         **given,
     )
     return [node_action(process) for process in processes]
@@ -70,6 +72,13 @@ def generate_launch_description() -> LaunchDescription:
             ),
             DeclareLaunchArgument(
                 "autostart", default_value="true", choices=SWITCH, description=DESCRIPTIONS["autostart"]
+            ),
+            DeclareLaunchArgument("record", default_value="", description="Folder of the bag to record into."),
+            DeclareLaunchArgument(
+                "flight_recorder",
+                default_value="true",
+                choices=SWITCH,
+                description="Whether the last minute is kept in memory and written after an incident.",
             ),
             *(SetEnvironmentVariable(*item) for item in network_environment(os.environ, alone=False).items()),
             OpaqueFunction(function=start_nodes),

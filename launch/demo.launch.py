@@ -46,6 +46,7 @@ def start_nodes(context: LaunchContext) -> list[Action]:
         namespace=argument("namespace"),
         scene=int(argument("scene")),
         note=note,
+        record=argument("record"),
     )
     nodes = [node_action(process) for process in processes]
     handlers = [
@@ -73,6 +74,7 @@ def generate_launch_description() -> LaunchDescription:
             DeclareLaunchArgument("threads", default_value=str(DEMO_THREADS), description=DESCRIPTIONS["threads"]),
             DeclareLaunchArgument("scene", default_value=str(DEFAULTS["scene"]), description=DESCRIPTIONS["scene"]),
             DeclareLaunchArgument("namespace", default_value="", description="Namespace of all nodes."),
+            DeclareLaunchArgument("record", default_value="", description="Folder of the bag to record into."),
             *(SetEnvironmentVariable(*item) for item in network_environment(os.environ, alone=True).items()),
             OpaqueFunction(function=start_nodes),
         ]

@@ -5,7 +5,7 @@
 In: all topics of policy and filter, as serialized bytes. Service ``~/save_flight``. Out: bags, ``/diagnostics``.
 
 Callbacks only queue bytes. One thread writes the recording, one fills the flight recorder's memory, and each incident
-is written by a thread of its own. It is a process beside the control loop: whatever the disk does, the arm does not wait.
+is written by a thread of its own. It is a process beside the control loop: whatever the disk does, no arm waits.
 """
 
 from __future__ import annotations

@@ -13,14 +13,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from instructvla_ros import bringup, shared_files
+from instructvla_ros.bags.playing import OUTPUTS
 from instructvla_ros.bringup import (
     PASSED_ON,
+    PLAYED_BY_OTHERS,
     UNTRAINED_NOTE,
     NodeProcess,
     bringup_processes,
     demo_checkpoint,
     demo_processes,
     network_environment,
+    replay_processes,
+    rosbag2_command,
 )
 from instructvla_ros.parameters import DEMO_SCENE, NODES
 from instructvla_ros.sim.plain_words import plain_task
@@ -43,15 +47,21 @@ def executables(processes: list[NodeProcess]) -> list[str]:
 
 
 def test_the_simulated_robot_brings_its_arm_and_a_real_one_does_not() -> None:
-    assert executables(bringup_processes("sim", "run")) == ["sim_arm_node", "safety_filter_node", "policy_node"]
-    assert executables(bringup_processes("widowx", "run")) == ["safety_filter_node", "policy_node"]
+    assert executables(bringup_processes("sim", "run")) == [
+        "sim_arm_node",
+        "safety_filter_node",
+        "policy_node",
+        "recorder_node",
+    ]
+    bare = bringup_processes("widowx", "run", flight_recorder=False)
+    assert executables(bare) == ["safety_filter_node", "policy_node"]
     assert "sim_arm_node" in executables(bringup_processes("/my/sim_like.yaml", "run", simulate=True))
     assert "sim_arm_node" not in executables(bringup_processes("sim", "run", simulate=False))
 
 
 def test_the_demo_is_the_simulated_system_and_last_the_monitor() -> None:
     processes = demo_processes("run", "lift the cube", 12.0, scene=7)
-    arm, *system = bringup_processes("sim", "run", base_vlm="", device="auto", threads=0)
+    arm, *system = bringup_processes("sim", "run", base_vlm="", device="auto", threads=0, flight_recorder=False)
     assert processes[1:-1] == system
     assert processes[0] == replace(arm, parameters={"scene": 7})
     assert processes[-1].parameters["scene"] == 7, "the monitor judges what the arm shows"
@@ -122,6 +132,18 @@ def test_a_parameter_goes_to_the_node_that_declares_it() -> None:
     assert {"image_transport", "control_rate", "reasoning", "limits"} <= set(PASSED_ON)
     with pytest.raises(TypeError, match="colour: no parameter"):
         bringup_processes("sim", "run", colour="red")
+
+
+def test_a_replay_has_the_recording_s_time_and_commands_no_arm() -> None:
+    processes = {process.executable: process for process in replay_processes("sim", "run", bag="b", rate=2.0)}
+    assert set(processes) == {"safety_filter_node", "policy_node", "player_node"}
+    assert dict(processes["safety_filter_node"].remappings)["joint_trajectory"] == "replay/joint_trajectory"
+    assert processes["policy_node"].parameters["use_sim_time"]
+    assert "use_sim_time" not in processes["player_node"].parameters
+    assert not replay_processes("sim", "run", bag="b", drive=True)[0].remappings
+    command = rosbag2_command("b", 2.0, 1.0, True, [("/image", "/camera")], 20.0)
+    assert command[:4] == ["ros2", "bag", "play", "b"] and command[-2:] == ["--remap", "/image:=/camera"]
+    assert set(OUTPUTS) == set(PLAYED_BY_OTHERS)
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"])))
