@@ -15,8 +15,8 @@ class Model(Protocol):
     """What a policy needs of a model; ``instructvla_ros.model.InstructVLA`` is one.
 
     Images are uint8 RGB arrays ``(H, W, 3)``, primary first. ``act`` returns an object whose ``actions`` are ``(H, 7)``
-    in the dataset's units and whose ``latent_actions`` it takes again; ``reason`` and ``ask`` return objects with a ``text`` for
-    ``act`` and the same in ``words`` for people.
+    in the dataset's units and whose ``latent_actions`` it takes again; ``reason`` and ``ask`` return objects with a
+    ``text`` for ``act`` and the same in ``words`` for people.
     """
 
     @property
