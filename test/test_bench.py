@@ -17,6 +17,7 @@ SHORT = {
     "image_transport.py": ["--count", "5", "--runs", "1", "--width", "64", "--height", "48"],
     "performance.py": ["--count", "2", "--warm-up", "1", "--threads", "1", "--plain", "1", "--tokens", "3"],
     "side_by_side.py": ["--seconds", "1", "--threads", "1"],
+    "record_load.py": ["--seconds", "1", "--factors", "0.3"],
     "safety_step.py": ["--steps", "30", "--warm-up", "5"],
     "soak.py": ["--minutes", "0.1", "--warm-up", "2"],
     "stop_presses.py": ["--presses", "3", "--warm-up", "1"],
@@ -28,6 +29,15 @@ SHORT = {
 
 # Commands that measure on a dataset of demonstrations, which takes minutes to collect.
 NEEDS_DEMONSTRATIONS = {"training_step.py"}
+
+NEEDS_ROS = {
+    "image_transport.py",
+    "record_load.py",
+    "soak.py",
+    "stop_presses.py",
+    "tabletop_graph.py",
+    "tick_jitter.py",
+}
 
 
 def run(script: str, *arguments: str) -> str:
@@ -42,7 +52,7 @@ def run(script: str, *arguments: str) -> str:
 )
 def test_a_bench_command_runs_and_names_hardware_and_percentiles(script: str, tmp_path: Path) -> None:
     arguments = list(SHORT[script])
-    if script in ("image_transport.py", "soak.py", "stop_presses.py", "tabletop_graph.py", "tick_jitter.py"):
+    if script in NEEDS_ROS:
         pytest.importorskip("rclpy", reason="rclpy is not importable: source a ROS distribution or run by make test")
     if script in ("performance.py", "side_by_side.py", "tabletop.py", "tabletop_graph.py"):
         from instructvla_ros.model.untrained import write_untrained

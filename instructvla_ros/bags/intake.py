@@ -64,12 +64,18 @@ class Intake:
         return True
 
     def close(self, timeout: float) -> bool:
-        """Handle what is queued, then end; False where that took longer than the timeout [s]."""
+        """Handle what is queued, then end; what takes longer than the timeout [s] is counted as lost: then False."""
         with self._changed:
             self._ending = True
             self._changed.notify()
         self._thread.join(timeout)
-        return not self._thread.is_alive()
+        if not self._thread.is_alive():
+            return True
+        with self._changed:
+            self.lost.update(message.topic for message in self._queue)
+            self._queue.clear()
+        self._thread.join(timeout)  # the one in hand: nobody else may touch the bag meanwhile
+        return False
 
     def _run(self) -> None:
         due = time.monotonic() + self._period
@@ -77,9 +83,9 @@ class Intake:
             with self._changed:
                 if not self._queue and not self._ending:
                     self._changed.wait(max(0.0, due - time.monotonic()))
-                batch, self._queue = self._queue, deque()
-                ending = self._ending
-            for message in batch:
+                message = self._queue.popleft() if self._queue else None
+                ended = self._ending and message is None
+            if message is not None:
                 try:
                     self._handle(message)
                 except Exception as error:
@@ -87,11 +93,9 @@ class Intake:
                     self._on_error(error)
                 with self._changed:
                     self._bytes -= len(message.data)
-                if time.monotonic() >= due:
-                    due = self._look()
-            if time.monotonic() >= due or ending:
+            if time.monotonic() >= due or ended:
                 due = self._look()
-            if ending and not batch:
+            if ended:
                 return
 
     def _look(self) -> float:

@@ -22,7 +22,6 @@ from pathlib import Path
 
 import cv2
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
-from rclpy.event_handler import QoSMessageLostInfo, SubscriptionEventCallbacks, UnsupportedEventTypeError
 from rclpy.parameter import parameter_value_to_python
 from rclpy.parameter_client import AsyncParameterClient
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
@@ -61,6 +60,7 @@ TOPICS: dict[str, tuple[type, Quality]] = {
 CAMERAS = ("image", "wrist_image")
 BOTH_WAYS = ("instruction", "emergency_stop")  # people publish them latched or not
 ASKED_NODES = ("policy_node", "safety_filter_node")
+DEPTH, IMAGE_DEPTH = 1000, 30  # messages that wait in the middleware while Python is busy
 CLOSING = 3.0  # longest wait for a disk at the end [s]
 
 
@@ -78,6 +78,8 @@ class RecorderNode(RunnableNode):
         given = self._given = declare(self, RECORDER_NODE)
         self._types: dict[str, tuple[str, Quality]] = {}
         self._lost: Counter[str] = Counter()  # between publisher and here
+        self._single: set[str] = set()  # topics whose publisher is the only one, so that its numbers tell what is lost
+        self._simulated = bool(self.get_parameter("use_sim_time").value)
         self._about: dict[str, str] = {"versions": json.dumps(versions())}
         if given.robot:
             self._about["robot"] = given.robot
@@ -98,6 +100,7 @@ class RecorderNode(RunnableNode):
             latched = frozenset(self.resolve_topic_name(n) for n, (_, quality) in TOPICS.items() if quality.latched)
             self._ring = Ring(given.flight_seconds, given.flight_megabytes, latched)
             self._flight = Intake("flight", given.queue_megabytes, self._keep, lambda: None, self._on_flight_error)
+        self._both = {self.resolve_topic_name(name) for name in BOTH_WAYS}
         self._triggers = Triggers(given.burst_interventions, given.burst_window)
 
         for name, (kind, quality) in TOPICS.items():
@@ -121,7 +124,6 @@ class RecorderNode(RunnableNode):
                 print("the disk is too slow: what was queued is lost", file=sys.stderr)
         writer, self._writer = self._writer, None
         if writer is not None:
-            self._recording = None
             try:
                 writer.close()
                 print(f"{writer.path}: {writer.messages} messages; lost: {self._all_lost() or 'none'}", flush=True)
@@ -135,6 +137,7 @@ class RecorderNode(RunnableNode):
         module = kind.__module__.split(".")[0]
         self._types[topic] = (f"{module}/msg/{kind.__name__}", quality)
         seen: list[tuple[object, bytes]] = []
+        last: list[int] = []
 
         def on_message(data: bytes, info: Mapping[str, int]) -> None:
             if both:
@@ -143,26 +146,24 @@ class RecorderNode(RunnableNode):
                     seen.remove(key)
                     return
                 seen[:] = [*seen[-7:], key]
-            simulated = self.get_parameter("use_sim_time").value
-            stamp = self.get_clock().now().nanoseconds if simulated else info["received_timestamp"]
+            number = info.get("publication_sequence_number")
+            if number is not None:
+                if topic in self._single and last and number > last[0] + 1:
+                    self._lost[topic] += number - last[0] - 1
+                last[:] = [number]
+            stamp = self.get_clock().now().nanoseconds if self._simulated else info["received_timestamp"]
             self._pass_on(Message(topic, stamp or time.time_ns(), data))
             if name == "safety_status":
                 self._judge(deserialize_message(data, SafetyStatus))
 
-        def on_lost(info: QoSMessageLostInfo) -> None:
-            self._lost[topic] += info.total_count_change
-
+        depth = IMAGE_DEPTH if kind in (Image, CompressedImage) else DEPTH
         reliability = ReliabilityPolicy.RELIABLE if quality.reliable else ReliabilityPolicy.BEST_EFFORT
         durabilities = [DurabilityPolicy.TRANSIENT_LOCAL] if quality.latched else [DurabilityPolicy.VOLATILE]
         if both:
             durabilities = [DurabilityPolicy.VOLATILE, DurabilityPolicy.TRANSIENT_LOCAL]
         for durability in durabilities:
-            profile = QoSProfile(depth=100, reliability=reliability, durability=durability)
-            try:
-                events = SubscriptionEventCallbacks(message_lost=on_lost)
-                self.create_subscription(kind, name, on_message, profile, event_callbacks=events, raw=True)  # type: ignore[arg-type]
-            except UnsupportedEventTypeError:  # a middleware that does not count what is lost
-                self.create_subscription(kind, name, on_message, profile, raw=True)  # type: ignore[arg-type]
+            profile = QoSProfile(depth=depth, reliability=reliability, durability=durability)
+            self.create_subscription(kind, name, on_message, profile, raw=True)  # type: ignore[arg-type]
 
     def _pass_on(self, message: Message) -> None:
         recording, flight = self._recording, self._flight
@@ -178,6 +179,9 @@ class RecorderNode(RunnableNode):
             if self._given.cameras == "all" or self.count_subscribers(topic):
                 del self._cameras[name]
                 self._subscribe(name, kind, SENSOR)
+        self._single = {
+            topic for topic in list(self._types) if topic not in self._both and self.count_publishers(topic) == 1
+        }
         for node, client in list(self._parameters_of.items()):
             if client.services_are_ready():
                 del self._parameters_of[node]

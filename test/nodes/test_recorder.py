@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What goes over the topics is in the bag; after an incident the last while is on the disk."""
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -47,15 +48,33 @@ def test_a_recording_holds_every_message_and_says_where_it_comes_from(graph, tmp
         lambda: joints.get_subscription_count() == 2, "the recorder and the filter to listen to the joints"
     )
     picture = np.arange(48 * 64 * 3, dtype=np.uint8).reshape(48, 64, 3)
+    mark = graph.node.create_publisher(String, "instruction", qos.TEXT)
+
+    def written(word: bytes) -> bool:
+        return word in b"".join(path.read_bytes() for path in bag.glob("*.mcap"))
+
+    for topic, publisher, message in (
+        ("joints", joints, JointState(name=["both sides have found each other"])),
+        ("camera", images, Image(encoding="both sides have seen each other")),
+    ):
+        timer = graph.node.create_timer(0.05, partial(publisher.publish, message))
+        word = (message.name[0] if topic == "joints" else message.encoding).encode()
+        graph.wait_until(partial(written, word), topic)
+        graph.node.destroy_timer(timer)
     for index in range(20):
         joints.publish(JointState(name=["waist"], position=[float(index)]))
         images.publish(to_message(picture))
-    graph.wait_until(lambda: b"parameters of safety_filter_node" in next(bag.glob("*.mcap")).read_bytes(), "parameters")
+    mark.publish(String(data="the last word"))
+    graph.wait_until(lambda: written(b"parameters of safety_filter_node"), "parameters")
+    graph.wait_until(lambda: written(b"the last word"), "the last word")
     assert recorder.stop() == 0, recorder.output
     found = contents(bag)
-    assert [message.position[0] for message in found["/joint_states"]] == list(range(20))
-    assert len(found["/image"]) == 20 and np.array_equal(found["/image"][0].data.reshape(48, 64, 3), picture)
-    assert [message.data for message in found["/instruction"]] == ["lift"], "by two subscriptions, but once"
+    assert [message.position[0] for message in found["/joint_states"] if len(message.position)] == list(range(20))
+    pictures = [message for message in found["/image"] if message.width]
+    assert len(pictures) == 20 and np.array_equal(pictures[0].data.reshape(48, 64, 3), picture)
+    assert [message.data for message in found["/instruction"]] == ["lift", "the last word"], (
+        "by two subscriptions, but once"
+    )
     assert found["/safety_status"][0].state == SafetyStatus.STATE_INACTIVE
     about = yaml.safe_load((bag / "metadata.yaml").read_text())["rosbag2_bagfile_information"]["custom_data"]
     assert "gripper_link" in about["profile"] and "rosbags" in about["versions"]
@@ -65,10 +84,11 @@ def test_a_recording_holds_every_message_and_says_where_it_comes_from(graph, tmp
 def test_after_an_incident_the_last_while_is_on_the_disk(incident: str, graph, tmp_path: Path) -> None:
     status = graph.node.create_publisher(SafetyStatus, "safety_status", qos.LATCHED)
     images = graph.node.create_publisher(Image, "image", qos.SENSOR)
-    given = {"flight_folder": str(tmp_path / "incidents"), "flight_after": 0.1, "disk_reserve": 0.0, "cameras": "all"}
+    given = {"flight_folder": str(tmp_path / "incidents"), "flight_after": 1.0, "disk_reserve": 0.0, "cameras": "all"}
     recorder = graph.start("recorder_node", **given)
     graph.wait_until(lambda: images.get_subscription_count() == status.get_subscription_count() == 1, "the recorder")
-    images.publish(to_message(np.full((48, 64, 3), 90, np.uint8)))
+    picture = to_message(np.full((48, 64, 3), 90, np.uint8))
+    graph.node.create_timer(0.05, lambda: images.publish(picture))
     status.publish(SafetyStatus(state=SafetyStatus.STATE_MOVING))
     if incident == "stop":
         status.publish(SafetyStatus(state=SafetyStatus.STATE_STOPPING, reason="pressed"))
@@ -78,10 +98,35 @@ def test_after_an_incident_the_last_while_is_on_the_disk(incident: str, graph, t
     assert recorder.stop() == 0, recorder.output
     (bag,) = (tmp_path / "incidents").iterdir()
     found = contents(bag)
-    assert found["/safety_status"][0].state == SafetyStatus.STATE_MOVING
+    newest = SafetyStatus.STATE_STOPPING if incident == "stop" else SafetyStatus.STATE_MOVING
+    assert found["/safety_status"][-1].state == newest
     assert found["/image/compressed"][0].data[:2].tolist() == [0xFF, 0xD8], "a JPEG"
     words = "stop: pressed" if incident == "stop" else "asked for by service"
     assert words in (bag / "metadata.yaml").read_text()
+
+
+def test_what_is_lost_before_it_reaches_the_recorder_is_counted_and_said(graph, tmp_path: Path) -> None:
+    diagnostics = graph.collect(DiagnosticArray, "/diagnostics", qos.TEXT)
+    joints = graph.node.create_publisher(JointState, "joint_states", qos.SENSOR)
+    recorder = graph.start("recorder_node", path=str(tmp_path / "bag"), flight_recorder=False)
+    graph.wait_until(lambda: joints.get_subscription_count() == 1, "the recorder")
+    joints.publish(JointState(position=[0.0]))
+    graph.wait_until(lambda: len(told(diagnostics)) >= 2, "the recorder to have looked for publishers")
+    recorder.freeze()
+    for index in range(3000):
+        joints.publish(JointState(position=[float(index)]))
+    recorder.thaw()
+    graph.node.create_timer(0.1, lambda: joints.publish(JointState(position=[-1.0])))  # a gap shows by what follows
+    graph.wait_until(
+        lambda: any(level == DiagnosticStatus.WARN and "/joint_states" in text for level, text in told(diagnostics)),
+        "the loss in the diagnostics",
+    )
+    assert recorder.stop() == 0
+    positions = [message.position[0] for message in contents(tmp_path / "bag")["/joint_states"]]
+    lost = 3001 - sum(position >= 0.0 for position in positions)
+    counted = int(recorder.output.rpartition("lost: /joint_states ")[2])
+    # the first may have been sent before the recorder was found, of which its numbers tell nothing
+    assert lost > 100 and counted in (lost, lost - 1), recorder.output
 
 
 def test_an_incident_that_cannot_be_written_is_told_and_the_recorder_goes_on(graph) -> None:
