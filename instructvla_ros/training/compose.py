@@ -155,7 +155,8 @@ class Composer:
             prompt=self._action_prompt(text, words),
             silent=silent,
             target=command.intent.target,
-            other=command.intent.other if command.intent.target is not None else None,
+            # its first errors are large, and while there are no actions yet the words would have to wait for them
+            other=command.intent.other if self._acts and command.intent.target is not None else None,
             label=self._acting(label),
             task=TASKS.index(command.intent.task) if command.intent.target is not None else NOWHERE,
         )

@@ -92,7 +92,7 @@ class GroundingHeads(nn.Module):
         self.ask = nn.Linear(language_width, width)
         self.answer = nn.Linear(language_width, width)
         self.points = nn.ModuleList(nn.Linear(vision_width, 1) for _ in ROLES)
-        self.wheres = nn.ModuleList(nn.Linear(vision_width, 3) for _ in ROLES)
+        self.where = nn.Linear(vision_width, 3)
         self.what = nn.Linear(language_width, num_tasks)
         self.color = nn.Linear(language_width, 1 + num_colors)
         self.shape = nn.Linear(language_width, 1 + num_shapes)
@@ -113,10 +113,10 @@ class GroundingHeads(nn.Module):
         """``(A, N)`` how much each of ``(A, N, width)`` tokens of the action vision is meant in a role of ``ROLES``."""
         return self.points[role](features).squeeze(-1)
 
-    def place(self, features: Tensor, scores: Tensor, role: int) -> Tensor:
+    def place(self, features: Tensor, scores: Tensor) -> Tensor:
         """``(A, 3)`` place [m] read from the tokens that are meant."""
         meant = torch.einsum("an,and->ad", scores.softmax(-1), features)  # (A, width)
-        return _PLACE_SCALE * self.wheres[role](meant)
+        return _PLACE_SCALE * self.where(meant)
 
 
 @dataclass(frozen=True)
@@ -302,7 +302,7 @@ def pointing_parts(
             continue
         scores = heads.vision_scores(features[known], role)
         _choice(f"{prefix}vision_pointing", scores, cells[known, role], losses, figures, watch)
-        error = heads.place(features[known], scores, role).to(torch.float32) - places[known, role]
+        error = heads.place(features[known], scores).to(torch.float32) - places[known, role]
         losses[f"{prefix}place"] = functional.smooth_l1_loss(error / _PLACE_TOLERANCE, torch.zeros_like(error))
         if watch:
             figures[f"{prefix}place_error"] = float(error[:, :2].detach().norm(dim=-1).mean())

@@ -15,7 +15,7 @@ import torch
 from instructvla_ros.model import InstructVLA
 from instructvla_ros.model.settings import CheckpointError
 from instructvla_ros.training.language.commands import Intent
-from instructvla_ros.training.objectives import loss_parts
+from instructvla_ros.training.objectives import NOWHERE, loss_parts
 from instructvla_ros.training.recipe import adapters_of, choose_trained, is_trained, new_heads, with_adapters
 from instructvla_ros.training.settings import ACTION, LANGUAGE, STAGES, TUNING, VISION
 from instructvla_ros.training.ship import LARGEST_FILE, ship
@@ -206,3 +206,12 @@ def test_a_thing_beside_which_another_is_to_be_put_is_pointed_at_too(settings, t
     heads = new_heads(model, 0)
     parts = loss_parts(model, heads, batch, 1)
     assert {"vision_pointing", "other_vision_pointing", "place", "other_place"} <= set(parts.losses)
+
+
+def test_words_are_learned_before_the_second_thing_of_a_task_is_pointed_at(settings, train, finished):
+    training = train(settings, finished.parent / "unused")
+    model = InstructVLA.from_pretrained(finished / "stages" / LANGUAGE)
+    label = replace(training.frames[0].labels[0], intent=Intent("put_next_to", 0, 2))
+    frames = [replace(training.frames[0], labels=(label,))]
+    batch = training._composer(LANGUAGE, model, frames, points=True).batch(0)
+    assert (batch.vision_cells[:, 0] != NOWHERE).any() and (batch.vision_cells[:, 1] == NOWHERE).all()
