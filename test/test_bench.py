@@ -15,6 +15,7 @@ SHORT = {
     "braking.py": ["--stops", "5", "--warm-up", "1"],
     "fuzz.py": ["--steps", "100", "--workers", "1"],
     "image_transport.py": ["--count", "5", "--runs", "1", "--width", "64", "--height", "48"],
+    "joins.py": ["--episodes", "1", "--verbs", "reach", "--latencies", "0.05", "--modes", "asynchronous"],
     "performance.py": ["--count", "2", "--warm-up", "1", "--threads", "1", "--plain", "1", "--tokens", "3"],
     "side_by_side.py": ["--seconds", "1", "--threads", "1"],
     "record_load.py": ["--seconds", "1", "--factors", "0.3"],

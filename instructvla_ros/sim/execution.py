@@ -91,6 +91,7 @@ class FilteredExecution:
         interventions: how many ticks each limit changed or refused something in, by the limit's name.
         state: the filter's state after the last tick.
         reason: why it is in it.
+        commanded: ``(n,)`` joint positions that the arm is told at the end of the last tick [rad].
     """
 
     def __init__(self, limits: SafetyLimits | None = None) -> None:
@@ -112,7 +113,7 @@ class FilteredExecution:
         self._follower = TrajectoryFollower(ARM_JOINTS, table_top.joint_positions())
         self._sequence = 0
         self.interventions = Counter()
-        self._tick(())  # the filter takes its first command from where the arm is
+        self.tick(())  # the filter takes its first command from where the arm is
         self.path = [table_top.gripper_pose()[:3, 3]]
 
     def run(self, actions: np.ndarray, steps: int) -> None:
@@ -124,10 +125,15 @@ class FilteredExecution:
         )
         chunks: tuple[ActionChunk, ...] = (chunk,)
         for _ in range(round(steps * CONTROL_PERIOD / TICK)):
-            self._tick(chunks)
+            self.tick(chunks)
             chunks = ()
 
-    def _tick(self, chunks: tuple[ActionChunk, ...]) -> None:
+    def tick(self, chunks: tuple[ActionChunk, ...]) -> None:
+        """Lets ``TICK`` pass.
+
+        Args:
+            chunks: that have come since the tick before.
+        """
         table_top, now = self._table_top, self._table_top.time
         positions = np.append(table_top.joint_positions(), table_top.finger_position())
         velocities = np.append(table_top.joint_velocities(), table_top.finger_velocity())
@@ -139,6 +145,7 @@ class FilteredExecution:
             self._follower.command(command.trajectory, now)
             if command.gripper is not None:
                 table_top.command_gripper(GRIPPER.position(command.gripper))
-        table_top.command_joints(*self._follower.sample(now + TICK))
+        self.commanded, velocities = self._follower.sample(now + TICK)
+        table_top.command_joints(self.commanded, velocities)
         table_top.step(TICK)
         self.path.append(table_top.gripper_pose()[:3, 3])
