@@ -55,7 +55,7 @@ def test_a_recording_makes_policy_and_filter_work_on_its_own_time_and_moves_no_a
     graph.wait_until(lambda: any(chunk.actions for chunk in chunks), "an action chunk")
     # the recorded arm goes its own way: where the model speaks for long, the filter sees that before it can follow
     busy = (SafetyStatus.STATE_MOVING, SafetyStatus.STATE_FAULT)
-    graph.wait_until(lambda: any(s.state in busy for s in statuses), "the filter to follow it, or to see the arm depart")
+    graph.wait_until(lambda: any(s.state in busy for s in statuses), "the filter to follow, or to see the arm depart")
     assert graph.call(Trigger, "player_node/pause", Trigger.Request()).success
     assert graph.call(Trigger, "player_node/resume", Trigger.Request()).success
     assert player.wait() == 0, player.output
