@@ -15,7 +15,7 @@ import torch
 from instructvla_ros.model.instructvla import InstructVLA
 from instructvla_ros.model.prompt import Prompt, Turn, action_request
 from instructvla_ros.training.frames import Frame, Label
-from instructvla_ros.training.language.commands import Command, Speaker, obscured, roughened
+from instructvla_ros.training.language.commands import UNKNOWN_NAMES, Command, Speaker, obscured, roughened
 from instructvla_ros.training.language.facts import motion
 from instructvla_ros.training.language.questions import Questioner
 from instructvla_ros.training.language.words import TASKS
@@ -143,16 +143,17 @@ class Composer:
             return _Said(self._action_prompt(label.instruction.lower(), reasoning), label=self._acting(label))
         speaker = Speaker(random)
         if random.random() < settings.absent:
-            command = speaker.absent(frame.facts, intent.task)
+            command = speaker.absent(frame.facts, intent.task, UNKNOWN_NAMES)
             label = Label(_rest(label.chunk, frame.opening))
         else:
             command = speaker.any(frame.facts, intent, settings.situated, settings.plain)
         words, silent = self._reasoning(frame, command, label, random)
         text = roughened(command.text, random) if random.random() < settings.rough else command.text
         if words is not None and self._acts and random.random() < _OBSCURED:
-            text, words, silent = obscured(text, random), f"{words.strip()} ", True
+            text, silent = obscured(text, random), True
         return _Said(
-            prompt=self._action_prompt(text, words),
+            # what the model says ends with the space before its queries, and is followed by another when it is acted on
+            prompt=self._action_prompt(text, f"{words} " if silent else words),
             silent=silent,
             target=command.intent.target,
             # its first errors are large, and while there are no actions yet the words would have to wait for them
@@ -171,9 +172,7 @@ class Composer:
         assert frame.facts is not None
         stale = self._acts and command.intent.target is not None and random.random() < _STALE
         of = random.choice(frame.labels) if stale else label
-        words = command.reasoning(frame.facts, motion(of.chunk, frame.opening))
-        # what the model says ends with the space before its queries, and is followed by another when it is acted on
-        return f"{words} " if stale else words, stale
+        return command.reasoning(frame.facts, motion(of.chunk, frame.opening)), stale
 
     def _exchange(self, frame: Frame, random: Random) -> _Said | None:
         if frame.exchanges:

@@ -39,7 +39,8 @@ from instructvla_ros.training.language.words import (
 ATOMIC, AGGREGATION, SITUATED, ABSENT = "atomic", "aggregation", "situated", "absent"
 SPLITS = (ATOMIC, AGGREGATION, SITUATED)
 _SIDES = {PUSH_LEFT: "left", PUSH_RIGHT: "right"}
-_NONSENSE_NOUNS = 0.3  # share of the absent things whose name nobody knows
+UNKNOWN_NAMES = 0.3
+"""Share of the absent things of training whose name nobody knows."""
 
 
 @dataclass(frozen=True)
@@ -161,8 +162,14 @@ class Speaker:
         text = self._situation(sentence, intent, concept, noun, self._other(facts, intent))
         return Command(self._wrapped(text, 0.4), intent, SITUATED, f"{concept} is {thing.color}")
 
-    def absent(self, facts: Facts, task: str) -> Command:
-        """A command about a thing that is not there: ``pick up the purple banana``."""
+    def absent(self, facts: Facts, task: str, unknown: float = 0.0) -> Command:
+        """A command about a thing that is not there: ``pick up the purple banana``.
+
+        Args:
+            facts: what is on the table.
+            task: what is to be done with it.
+            unknown: share of the things with a noun whose noun is no word at all.
+        """
         present = {thing.name for thing in facts.things}
         colors = {thing.color for thing in facts.things}
         kind = self._random.random()
@@ -176,8 +183,8 @@ class Speaker:
             plain = f"{color} thing"
             name = f"{self._choose(COLORS[color].command)} {self._choose(ANY_THING.command)}"
         else:
-            known = self._tier == LANGUAGE or self._random.random() > _NONSENSE_NOUNS
-            noun = self._choose(ABSENT_THINGS.of(self._tier)) if known else nonsense(self._random)
+            is_word = not unknown or self._random.random() > unknown
+            noun = self._choose(ABSENT_THINGS.of(self._tier)) if is_word else nonsense(self._random)
             color = self._choose((*COLORS, "", "", "", "big", "small", "old"))
             plain = name = f"{color} {noun}".strip()
         other = self._name(facts, self._random.randrange(len(facts.things))) if facts.things else "the wall"

@@ -10,6 +10,7 @@ from typing import TypeVar
 from instructvla_ros.model.prompt import SYSTEM_MESSAGE, action_request
 from instructvla_ros.training.language.commands import (
     LANGUAGE,
+    UNKNOWN_NAMES,
     Speaker,
     nonsense,
     phrases_of,
@@ -112,7 +113,7 @@ class Questioner:
         kind = self._random.random()
         command = None
         if kind < 0.15:
-            command = self._speaker.absent(facts, intent.task)
+            command = self._speaker.absent(facts, intent.task, UNKNOWN_NAMES)
         elif kind < 0.5:
             command = self._speaker.situated(facts, intent, LANGUAGE if self._random.random() < 0.5 else COMMAND)
         if command is None:
