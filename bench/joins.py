@@ -32,7 +32,7 @@ sys.path.insert(0, str(REPOSITORY))
 
 from bench.support.hardware import hardware  # noqa: E402
 from instructvla_ros.model import InstructVLA  # noqa: E402
-from instructvla_ros.policy.policy import Observation, Policy  # noqa: E402
+from instructvla_ros.policy.policy import Policy  # noqa: E402
 from instructvla_ros.policy.profile import (  # noqa: E402
     AsynchronousExecution,
     EnsembleExecution,
@@ -41,13 +41,12 @@ from instructvla_ros.policy.profile import (  # noqa: E402
     RobotProfile,
 )
 from instructvla_ros.robot.action_chunk import ActionChunk  # noqa: E402
-from instructvla_ros.robot.joint_state import JointState  # noqa: E402
 from instructvla_ros.robot.poses import length, rotation_to_vector  # noqa: E402
-from instructvla_ros.sim.arm_model import ARM_JOINTS, GRIPPER_JOINT  # noqa: E402
 from instructvla_ros.sim.episode import Episode  # noqa: E402
 from instructvla_ros.sim.execution import TICK, FilteredExecution, arm_chain  # noqa: E402
 from instructvla_ros.sim.splits import HELD_OUT_LAYOUTS  # noqa: E402
 from instructvla_ros.sim.tasks import VERBS, succeeded  # noqa: E402
+from instructvla_ros.training.closed_loop import observation_of  # noqa: E402
 from instructvla_ros.training.evaluate import command_for, facts_of  # noqa: E402
 from instructvla_ros.training.language.commands import ATOMIC  # noqa: E402
 
@@ -110,7 +109,7 @@ class Follower:
             if coming is None and now >= due - 0.5 * TICK:
                 due += period * np.floor((now - due) / period + 1.0)
                 if policy.is_due(now):
-                    coming = policy.act(self._observe(), now + self._latency)
+                    coming = policy.act(observation_of(episode, now), now + self._latency)
             arrived = ()
             if coming is not None and now >= coming.stamp + self._latency - 0.5 * TICK:
                 arrived, coming = (coming,), None
@@ -126,14 +125,6 @@ class Follower:
     def close(self) -> None:
         """Free the simulator's drawing context."""
         self._episode.close()
-
-    def _observe(self) -> Observation:
-        table_top = self._episode.table_top
-        seen = self._episode.observe().front
-        assert seen is not None
-        positions = np.append(table_top.joint_positions(), table_top.finger_position())
-        state = JointState(table_top.time, (*ARM_JOINTS, GRIPPER_JOINT), positions)
-        return Observation(table_top.time, (seen,), state)
 
     def _judge(self, times: np.ndarray, poses: np.ndarray, joins: Sequence[tuple[int, ActionChunk]]) -> None:
         moved = np.diff(poses[:, :3, 3], axis=0)  # (n, 3)

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import subprocess
 import sys
 import tempfile
 import time
@@ -22,7 +21,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from bench.support.hardware import hardware  # noqa: E402
-from bench.support.live_graph import ROOT, Graph  # noqa: E402
+from bench.support.live_graph import Graph  # noqa: E402
 
 FIGURES = ("tick jitter p50, p99, max [ms]", "tick takes p50, p99, max [ms]")
 
@@ -131,8 +130,7 @@ def main() -> int:
         send(arguments)
         return 0
     print(hardware())
-    uptime = subprocess.run(["uptime"], capture_output=True, text=True, check=False).stdout.strip()
-    print(f"load before: {uptime}; {arguments.seconds:g} s each, images {arguments.images}")
+    print(f"{arguments.seconds:g} s each, images {arguments.images}")
     graph = Graph(1 + os.getpid() % 100)
     try:
         with tempfile.TemporaryDirectory() as scratch:
@@ -151,5 +149,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    assert ROOT
     sys.exit(main())

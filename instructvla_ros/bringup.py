@@ -17,6 +17,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from instructvla_ros.bags import OUTPUTS
 from instructvla_ros.parameters import DEMO_SCENE, NODES, POLICY_NODE, SAFETY_FILTER_NODE, Parameter
 from instructvla_ros.shared_files import PACKAGE, shared_folder
 
@@ -27,14 +28,6 @@ DEMO_DOMAIN = 93  # any but 0, which robots use
 SHIPPED_MODEL = "models/tabletop"
 DEMO_THREADS = 1  # a small model gains nothing from a second thread, which waits long on a busy machine
 REPLAY_WAIT = 120.0  # how long a replay waits for the model to be loaded [s]
-PLAYED_BY_OTHERS = (  # what policy and filter publish themselves; the player's OUTPUTS, which need rosbags to be read
-    "action_chunk",
-    "reasoning",
-    "joint_trajectory",
-    "gripper_command",
-    "safety_status",
-    "diagnostics",
-)
 UNTRAINED_NOTE = "The model is a tiny untrained one: it shows that the chain runs, its words and motions mean nothing."
 
 
@@ -257,7 +250,7 @@ def rosbag2_command(
     """
     command = ["ros2", "bag", "play", bag, "--clock", "100", "--rate", f"{rate:g}", "--start-offset", f"{start:g}"]
     command += ["--delay", f"{delay:g}", *(["--loop"] if loop else [])]
-    command += ["--exclude-topics", *(f"/{name}" for name in PLAYED_BY_OTHERS)]
+    command += ["--exclude-topics", *(f"/{name}" for name in OUTPUTS)]
     if remaps:
         command += ["--remap", *(f"{old}:={new}" for old, new in remaps)]
     return command

@@ -78,6 +78,13 @@ class Parameter:
 
 ROBOT = Parameter("robot", "", "Profile of the robot: a name in config/robots/, or the path of a YAML file. Required.")
 
+IMAGE_TRANSPORT = Parameter(
+    "image_transport",
+    "raw",
+    "How images come: sensor_msgs/Image on `image`, or sensor_msgs/CompressedImage on `image/compressed`.",
+    choices=("raw", "compressed"),
+)
+
 POLICY_NODE = (
     ROBOT,
     Parameter("checkpoint", "", "Run folder of the model: config.json, dataset_statistics.json, checkpoints/."),
@@ -111,12 +118,7 @@ POLICY_NODE = (
         "says; `auto`: where the checkpoint was trained to.",
         choices=("profile", "auto", "always", "never"),
     ),
-    Parameter(
-        "image_transport",
-        "raw",
-        "How images come: sensor_msgs/Image on `image`, or sensor_msgs/CompressedImage on `image/compressed`.",
-        choices=("raw", "compressed"),
-    ),
+    IMAGE_TRANSPORT,
     Parameter(
         "seed",
         -1,
@@ -220,12 +222,7 @@ RECORDER_NODE = (
         choices=("received", "jpeg"),
     ),
     Parameter("jpeg_quality", 90, "Quality of JPEG.", minimum=10, maximum=100),
-    Parameter(
-        "image_transport",
-        "raw",
-        "How images come: sensor_msgs/Image on `image`, or sensor_msgs/CompressedImage on `image/compressed`.",
-        choices=("raw", "compressed"),
-    ),
+    IMAGE_TRANSPORT,
     Parameter(
         "cameras",
         "used",

@@ -11,6 +11,9 @@ from collections.abc import Callable
 
 import numpy as np
 
+NANOSECONDS = 1_000_000_000
+"""Of a second."""
+
 _LOGGER = logging.getLogger(__name__)
 
 

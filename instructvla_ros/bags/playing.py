@@ -14,12 +14,9 @@ from rosbags.interfaces import QosDurability, QosReliability
 from rosbags.rosbag2 import Reader
 from rosbags.rosbag2.errors import ReaderError
 
-from instructvla_ros.bags.ring import NANOSECONDS
+from instructvla_ros.bags import OUTPUTS
 from instructvla_ros.bags.writing import Quality
-from instructvla_ros.timing import LatencyWindow
-
-OUTPUTS = ("action_chunk", "reasoning", "joint_trajectory", "gripper_command", "safety_status", "diagnostics")
-"""What policy and filter publish themselves: played beside them, there would be two masters."""
+from instructvla_ros.timing import NANOSECONDS, LatencyWindow
 
 KEPT_ERRORS = 1_000_000
 
@@ -41,7 +38,7 @@ class Recording:
 
     Args:
         path: folder of the bag.
-        everything: whether our own outputs are played too, see :data:`OUTPUTS`.
+        everything: whether our own outputs are played too, see :data:`~instructvla_ros.bags.OUTPUTS`.
 
     Raises:
         PlayingError: it is no bag, or it was cut and has no index.

@@ -6,10 +6,10 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Mapping
 from dataclasses import dataclass
 
-NANOSECONDS = 1_000_000_000
+from instructvla_ros.safety import SafetyState
+from instructvla_ros.timing import NANOSECONDS
 
 
 @dataclass(frozen=True)
@@ -97,10 +97,6 @@ class Ring:
         return [Message(k.topic, start, k.data) for k in kept] + sorted(messages, key=lambda message: message.stamp)
 
 
-STOPPING, STOPPED, FAULT = 3, 4, 5
-"""States of SafetyStatus.msg that are a reason to write."""
-
-
 class Triggers:
     """Decides by the safety status when the flight recorder writes.
 
@@ -122,7 +118,7 @@ class Triggers:
 
         Args:
             now: monotonic time [s].
-            state: as in SafetyStatus.
+            state: a :class:`SafetyState`, or its number.
             reason: the status's words.
             interventions: how many the filter has counted since its start.
 
@@ -130,10 +126,10 @@ class Triggers:
             Why to write now, for people; empty: no reason.
         """
         before, self._state = self._state, state
-        stopped = (STOPPING, STOPPED)
-        if state == FAULT and before != FAULT:
+        stopped = (SafetyState.STOPPING, SafetyState.STOPPED)
+        if state == SafetyState.FAULT and before != SafetyState.FAULT:
             return f"fault: {reason}"
-        if state in stopped and before not in (*stopped, FAULT):
+        if state in stopped and before not in (*stopped, SafetyState.FAULT):
             return f"stop: {reason}"
         if self._counts and interventions < self._counts[-1][1]:
             self._counts.clear()  # another filter
@@ -146,11 +142,3 @@ class Triggers:
             self._counts.append((now, interventions))
             return f"{fresh} interventions within {self._window:g} s"
         return ""
-
-
-def summary(messages: list[Message]) -> Mapping[str, int]:
-    """How many messages of each topic."""
-    counts: dict[str, int] = {}
-    for message in messages:
-        counts[message.topic] = counts.get(message.topic, 0) + 1
-    return counts

@@ -29,8 +29,7 @@ from instructvla_ros.robot.action_chunk import ActionChunk, DeltaReference
 from instructvla_ros.robot.joint_state import JointState
 from instructvla_ros.robot.trajectory import JointTrajectory
 from instructvla_ros.safety import Intervention, SafetyReport
-
-NANOSECONDS = 1_000_000_000
+from instructvla_ros.timing import NANOSECONDS
 
 
 def seconds(stamp: TimeMessage) -> float:

@@ -252,7 +252,7 @@ class Policy:
             reasoning=self._reasoning,
             noise=self._noise(),
             dataset=self._dataset,
-            **({} if intent is None else {"latent_actions": intent.latent_actions}),
+            latent_actions=None if intent is None else intent.latent_actions,
         )
         if self.profile.acts_per_latent > 1:
             self._intent = intent or _Intent(output.latent_actions, observation.stamp, self._reasoning)

@@ -53,9 +53,17 @@ class ClosedLoop:
         return progress
 
     def _observe(self) -> Observation:
-        episode = self._episode
-        seen = episode.observe()
-        assert seen.front is not None
-        stamp = 1.0 + seen.time
-        positions = np.append(episode.table_top.joint_positions(), episode.table_top.finger_position())
-        return Observation(stamp, (seen.front,), JointState(stamp, (*ARM_JOINTS, GRIPPER_JOINT), positions))
+        return observation_of(self._episode, 1.0 + self._episode.state().time)
+
+
+def observation_of(episode: Episode, stamp: float) -> Observation:
+    """What a policy gets to see of an episode now.
+
+    Args:
+        episode: has begun, and draws pictures.
+        stamp: of picture and joint state [s].
+    """
+    front = episode.observe().front
+    assert front is not None
+    positions = np.append(episode.table_top.joint_positions(), episode.table_top.finger_position())
+    return Observation(stamp, (front,), JointState(stamp, (*ARM_JOINTS, GRIPPER_JOINT), positions))

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from instructvla_ros.bags.playing import Player, PlayingError, Recording
-from instructvla_ros.bags.ring import NANOSECONDS
 from instructvla_ros.bags.writing import BagWriter, Quality
+from instructvla_ros.timing import NANOSECONDS
 
 START = 1_700_000_000 * NANOSECONDS
 COUNT, SPACING = 50, 0.01  # [s]

@@ -17,8 +17,10 @@ from rosbags.rosbag2 import Reader
 
 from instructvla_ros.bags.intake import Intake
 from instructvla_ros.bags.message_types import type_store
-from instructvla_ros.bags.ring import FAULT, NANOSECONDS, STOPPED, STOPPING, Message, Ring, Triggers
+from instructvla_ros.bags.ring import Message, Ring, Triggers
 from instructvla_ros.bags.writing import BagWriter, BagWritingError, Quality
+from instructvla_ros.safety import SafetyState
+from instructvla_ros.timing import NANOSECONDS
 
 ROOT = Path(__file__).resolve().parents[2]
 WRITE_FOREVER = """
@@ -114,10 +116,10 @@ def test_a_stop_a_fault_and_a_burst_are_written_once_each() -> None:
     triggers = Triggers(burst=10, window=2.0)
     moving = 2
     assert triggers.see(0.0, moving, "", 100) == "", "what came before the first status is no burst"
-    assert triggers.see(1.0, STOPPING, "pressed", 101).startswith("stop: pressed")
-    assert triggers.see(1.1, STOPPED, "pressed", 101) == ""
+    assert triggers.see(1.0, SafetyState.STOPPING, "pressed", 101).startswith("stop: pressed")
+    assert triggers.see(1.1, SafetyState.STOPPED, "pressed", 101) == ""
     assert triggers.see(2.0, moving, "", 101) == ""
-    assert triggers.see(3.0, FAULT, "joint state", 101).startswith("fault: joint state")
+    assert triggers.see(3.0, SafetyState.FAULT, "joint state", 101).startswith("fault: joint state")
     assert triggers.see(4.0, moving, "", 101) == ""
     assert triggers.see(5.0, moving, "", 111) == "10 interventions within 2 s"
     assert triggers.see(5.1, moving, "", 112) == ""

@@ -42,7 +42,7 @@ class Oracle:
     evaluator: Evaluator
     lazy = False
 
-    def act(self, images, instruction, proprio=None, reasoning=None, noise=None, dataset=None):
+    def act(self, images, instruction, proprio=None, reasoning=None, noise=None, dataset=None, latent_actions=None):
         assert images[0].shape == (48, 64, 3) and proprio.shape == (8,) and dataset == "sim"
         episode = self.evaluator._episode
         if self.lazy:
