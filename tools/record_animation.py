@@ -137,8 +137,9 @@ class FilmedExecution(FilteredExecution):
     on_frame: Callable[[], None] = staticmethod(lambda: None)
     _ticks = 0
 
-    def _tick(self, chunks: tuple[ActionChunk, ...]) -> None:
-        super()._tick(chunks)
+    def tick(self, chunks: tuple[ActionChunk, ...]) -> None:
+        """Lets one tick pass; see the base class."""
+        super().tick(chunks)
         self._ticks += 1
         if self._ticks % round(FRAME_PERIOD / TICK) == 0:
             self.on_frame()
