@@ -14,6 +14,7 @@ SHORT = {
     "bounded_motion.py": ["--count", "20", "--warm-up", "2"],
     "braking.py": ["--stops", "5", "--warm-up", "1"],
     "fuzz.py": ["--steps", "100", "--workers", "1"],
+    "graph_latency.py": ["--acts", "2", "--warm-up", "1", "--width", "64", "--height", "48"],
     "image_transport.py": ["--count", "5", "--runs", "1", "--width", "64", "--height", "48"],
     "joins.py": ["--episodes", "1", "--verbs", "reach", "--latencies", "0.05", "--modes", "asynchronous"],
     "performance.py": ["--count", "2", "--warm-up", "1", "--threads", "1", "--plain", "1", "--tokens", "3"],
@@ -32,6 +33,7 @@ SHORT = {
 NEEDS_DEMONSTRATIONS = {"training_step.py"}
 
 NEEDS_ROS = {
+    "graph_latency.py",
     "image_transport.py",
     "record_load.py",
     "soak.py",
@@ -55,7 +57,7 @@ def test_a_bench_command_runs_and_names_hardware_and_percentiles(script: str, tm
     arguments = list(SHORT[script])
     if script in NEEDS_ROS:
         pytest.importorskip("rclpy", reason="rclpy is not importable: source a ROS distribution or run by make test")
-    if script in ("performance.py", "side_by_side.py", "tabletop.py", "tabletop_graph.py"):
+    if script in ("graph_latency.py", "performance.py", "side_by_side.py", "tabletop.py", "tabletop_graph.py"):
         from instructvla_ros.model.untrained import write_untrained
 
         arguments.insert(0, str(write_untrained(tmp_path)))
