@@ -33,7 +33,10 @@ if __name__ == "__main__":
         license="Apache-2.0",
         python_requires=">=3.10",
         packages=find_packages(include=[PACKAGE, f"{PACKAGE}.*"]),
-        install_requires=["numpy", "scipy", "pillow", "PyYAML", "torch", "tokenizers", "daqp", "mujoco", "rosbags"],
+        install_requires=[
+            "numpy", "scipy", "pillow", "PyYAML", "torch", "tokenizers",
+            "daqp", "mujoco", "rosbags", "mcap", "huggingface_hub",
+        ],
         entry_points={
             "console_scripts": [f"instructvla-{name} = {target}" for name, target in sorted(commands().items())]
         },
