@@ -56,7 +56,8 @@ class Policy:
         chain: the arm's kinematics from the profile's base frame to its tip frame; None only for a model that takes no
             robot state, or without ``check_chain``.
         dataset: key into the model's statistics; the profile's by default.
-        seed: makes the flow's start noise, and with it every chunk, repeatable; None leaves the noise to the model.
+        seed: makes the flow's start noise, and with it every chunk, repeatable: the noise of a chunk follows from the
+            seed and the observation's stamp alone, whatever was seen before. None leaves it to the model.
         check_chain: False lets a policy be made before the arm's kinematics are known, to see whether model and profile
             fit and to warm up; acting with a model that takes the robot's state is refused then.
         clock: for durations [s].
@@ -80,7 +81,7 @@ class Policy:
         self._chain = chain
         self._dataset = dataset or profile.dataset
         self._clock = clock
-        self._random = None if seed is None else np.random.default_rng(seed)
+        self._seed = seed
         self._units = ACTION_UNITS[profile.action_units]
         self._check_fit()
         if check_chain:
@@ -130,8 +131,8 @@ class Policy:
         return self._reasoning
 
     def reseed(self, seed: int) -> None:
-        """Begins the flow's start noise anew, so that what follows can be repeated whatever came before."""
-        self._random = np.random.default_rng(seed)
+        """Draws the flow's start noise from another seed from now on."""
+        self._seed = seed
 
     def start_epoch(self, instruction: str) -> int:
         """Begins to follow an instruction: past predictions, gripper state and reasoning are forgotten.
@@ -250,7 +251,7 @@ class Policy:
             self._prompted(self._instruction),
             proprio=self._proprioception(observation.joint_state, opening),
             reasoning=self._reasoning,
-            noise=self._noise(),
+            noise=self._noise(observation.stamp),
             dataset=self._dataset,
             latent_actions=None if intent is None else intent.latent_actions,
         )
@@ -357,10 +358,11 @@ class Policy:
         positions, _ = joint_state.select(self._chain.joint_names)
         return PROPRIOCEPTION[self.profile.proprioception](self._chain.forward(positions), opening)
 
-    def _noise(self) -> np.ndarray | None:
-        if self._random is None:
+    def _noise(self, stamp: float) -> np.ndarray | None:
+        if self._seed is None:
             return None
-        return self._random.standard_normal((self._model.chunk_length, _ACTION_WIDTH)).astype(np.float32)
+        random = np.random.default_rng((self._seed, int(np.float64(stamp).view(np.uint64))))
+        return random.standard_normal((self._model.chunk_length, _ACTION_WIDTH)).astype(np.float32)
 
     def _checked(self, actions: Any) -> np.ndarray:
         actions = np.asarray(actions, dtype=np.float64)

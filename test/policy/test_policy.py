@@ -249,6 +249,18 @@ def test_a_seed_makes_the_noise_repeatable(make_policy, fake_model, observation_
     assert noises[0][0].shape == (16, 7)
 
 
+def test_with_a_seed_the_noise_of_an_observation_is_the_same_whatever_was_seen_before(
+    make_policy, fake_model, observation_at
+):
+    models = [fake_model() for _ in range(2)]
+    for model, stamps in zip(models, ((1.7e9, 1.7e9 + 0.2, 1.7e9 + 0.4), (1.7e9 + 0.4,)), strict=True):
+        policy = make_policy(model, seed=5)
+        policy.start_epoch("go")
+        for stamp in stamps:
+            policy.act(observation_at(stamp))
+    np.testing.assert_array_equal(models[0].acts[-1].noise, models[1].acts[-1].noise)
+
+
 def test_without_a_seed_the_noise_is_left_to_the_model(make_policy, fake_model, observation_at):
     model = fake_model()
     policy = make_policy(model)
