@@ -21,19 +21,23 @@ class CheckedMapping:
     Args:
         path: the file, for messages.
         node: the mapping's node.
-        keys: the keys it must have, no more and no fewer; None where any will do.
+        keys: the keys it must have; None where any will do.
         name: what the mapping is called in messages; empty for the whole file.
+        optional: keys that it may have beside these.
 
     Raises:
         YamlError: if the node is no mapping, or a key is unknown, missing or given twice.
     """
 
-    def __init__(self, path: Path, node: yaml.Node, keys: Iterable[str] | None, name: str = "") -> None:
+    def __init__(
+        self, path: Path, node: yaml.Node, keys: Iterable[str] | None, name: str = "", optional: Iterable[str] = ()
+    ) -> None:
         self._path = path
         self._node = node
         self._name = name
         self._values: dict[str, yaml.Node] = {}
-        known = None if keys is None else list(keys)
+        required = None if keys is None else list(keys)
+        known = None if required is None else [*required, *optional]
         if not isinstance(node, yaml.MappingNode):
             wanted = "of keys to values" if known is None else f"with the keys {_listed(known)}"
             raise self._error(node, f"{name or 'the file'} must be a mapping {wanted}")
@@ -47,13 +51,13 @@ class CheckedMapping:
             if key in self._values:
                 raise self._error(key_node, f"key {self._full(key)!r} is given twice")
             self._values[key] = value_node
-        missing = [key for key in known or [] if key not in self._values]
+        missing = [key for key in required or [] if key not in self._values]
         if missing:
             raise self._error(node, f"missing {_listed(self._full(key) for key in missing)}")
 
     @classmethod
-    def from_file(cls, path: Path, keys: Iterable[str]) -> "CheckedMapping":
-        """Reads a file whose top level is a mapping.
+    def from_file(cls, path: Path, keys: Iterable[str], optional: Iterable[str] = ()) -> "CheckedMapping":
+        """Reads a file whose top level is a mapping with these keys, and perhaps the optional ones.
 
         Raises:
             YamlError: if the file cannot be read, is not YAML, or has other keys.
@@ -69,7 +73,12 @@ class CheckedMapping:
             raise YamlError(f"{path}: not valid YAML: {error}") from error
         if node is None:
             raise YamlError(f"{path}: the file is empty; it must have the keys {_listed(keys)}")
-        return cls(path, node, keys)
+        return cls(path, node, keys, optional=optional)
+
+    @property
+    def path(self) -> Path:
+        """The file."""
+        return self._path
 
     @property
     def keys(self) -> tuple[str, ...]:
@@ -81,6 +90,13 @@ class CheckedMapping:
         value = self._value(key)
         if not isinstance(value, str) or not value.strip():
             raise self._wrong(key, "a non-empty string (in quotes if it looks like a number)")
+        return value
+
+    def text_or_empty(self, key: str) -> str:
+        """A string, which may be empty."""
+        value = self._value(key)
+        if not isinstance(value, str):
+            raise self._wrong(key, "a string (in quotes if it looks like a number)")
         return value
 
     def choice(self, key: str, choices: Iterable[str]) -> str:
@@ -107,6 +123,11 @@ class CheckedMapping:
         """Three numbers between two bounds, both allowed."""
         first, second, third = self._numbers(key, 3, "three", lowest, highest)
         return first, second, third
+
+    def quadruple(self, key: str, lowest: float, highest: float) -> tuple[float, float, float, float]:
+        """Four numbers between two bounds, both allowed."""
+        first, second, third, fourth = self._numbers(key, 4, "four", lowest, highest)
+        return first, second, third, fourth
 
     def integer(self, key: str, lowest: int, highest: int) -> int:
         """A whole number between two bounds, both allowed."""
@@ -151,9 +172,9 @@ class CheckedMapping:
             for index, item in enumerate(node.value)
         ]
 
-    def mapping(self, key: str, keys: Iterable[str] | None) -> "CheckedMapping":
-        """A nested mapping with exactly these keys, or with any for None."""
-        return CheckedMapping(self._path, self._values[key], keys, self._full(key))
+    def mapping(self, key: str, keys: Iterable[str] | None, optional: Iterable[str] = ()) -> "CheckedMapping":
+        """A nested mapping with these keys and perhaps the optional ones, or with any for None."""
+        return CheckedMapping(self._path, self._values[key], keys, self._full(key), optional)
 
     def tagged_mapping(self, key: str, tag: str, variants: dict[str, Sequence[str]]) -> tuple[str, "CheckedMapping"]:
         """A nested mapping of which one key says what the others are.

@@ -8,9 +8,12 @@ from pathlib import Path
 from instructvla_ros.checked_yaml import CheckedMapping, YamlError
 from instructvla_ros.policy.action_units import ACTION_UNITS
 from instructvla_ros.policy.gripper_rules import GripperRule, StickyGripper, ThresholdGripper
+from instructvla_ros.policy.profile_interface import OPTIONAL_KEYS, REQUIRED_KEYS, RobotInterface, read_interface
 from instructvla_ros.policy.proprioception import PROPRIOCEPTION
 from instructvla_ros.robot.action_chunk import DeltaReference
+from instructvla_ros.robot.description import read_description
 from instructvla_ros.robot.gripper import GripperMapping
+from instructvla_ros.robot.kinematics import KinematicChain
 from instructvla_ros.shared_files import UnknownNameError, yaml_path
 
 ROBOTS_FOLDER = "config/robots"
@@ -40,6 +43,7 @@ _KEYS = (
     "reasoning",
     "lower_case_instruction",
     "ages",
+    *REQUIRED_KEYS,
 )
 
 
@@ -145,6 +149,7 @@ class RobotProfile:
         reasoning: when the model speaks.
         lower_case_instruction: whether the model was trained on lower-case instructions.
         ages: how old inputs may be.
+        interface: robot description, cameras and topics, and what the driver is sent.
     """
 
     name: str
@@ -164,11 +169,37 @@ class RobotProfile:
     reasoning: ReasoningSettings
     lower_case_instruction: bool
     ages: AgeLimits
+    interface: RobotInterface
 
     @property
     def period(self) -> float:
         """Time between the steps of a chunk [s]."""
         return 1.0 / self.control_rate
+
+    def chain(self, urdf: str) -> KinematicChain:
+        """Kinematics from the base frame to the gripper point: the tip frame, moved by the tool offset.
+
+        Args:
+            urdf: text of the robot description.
+
+        Raises:
+            UrdfError: the description does not fit; the message names joint or link.
+        """
+        return KinematicChain.from_urdf(urdf, self.base_frame, self.tip_frame, self.interface.tool_offset)
+
+    def urdf(self) -> str | None:
+        """Text of the URDF where the profile names a file; None where it comes by a topic.
+
+        Raises:
+            ProfileError: it cannot be read; the message says what to do.
+        """
+        source = self.interface.robot_description
+        if source.path is None:
+            return None
+        try:
+            return read_description(source.path, source.arguments if source.kind == "xacro" else None)
+        except (OSError, ValueError) as error:
+            raise ProfileError(f"robot {self.name}: {error}") from error
 
     @classmethod
     def load(cls, name_or_path: str | Path) -> "RobotProfile":
@@ -183,7 +214,7 @@ class RobotProfile:
         """
         try:
             path = yaml_path(ROBOTS_FOLDER, "robot", name_or_path)
-            return _read_profile(CheckedMapping.from_file(path, _KEYS))
+            return _read_profile(CheckedMapping.from_file(path, _KEYS, OPTIONAL_KEYS))
         except (YamlError, UnknownNameError, FileNotFoundError) as error:
             raise ProfileError(str(error)) from error
 
@@ -229,6 +260,7 @@ def _read_profile(file: CheckedMapping) -> RobotProfile:
             view_gap=ages.number("view_gap", 0.001, 10.0, "s"),
             future=ages.number("future", 0.0, 1.0, "s"),
         ),
+        interface=read_interface(file),
     )
 
 

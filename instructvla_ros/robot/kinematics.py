@@ -40,7 +40,7 @@ class KinematicChain:
 
     Attributes:
         base: name of the link that poses are expressed in.
-        tip: name of the link whose pose is computed.
+        tip: name of the link whose pose is computed, moved by the tool offset where there is one.
         joint_names: the moving joints from base to tip.
         lower: ``(n,)`` lowest positions of the URDF [rad or m], minus infinity for continuous joints.
         upper: ``(n,)`` highest positions of the URDF [rad or m], infinity for continuous joints.
@@ -50,7 +50,7 @@ class KinematicChain:
         reach: the furthest the tip ever is from the base [m].
     """
 
-    def __init__(self, joints: list[UrdfJoint], base: str, tip: str) -> None:
+    def __init__(self, joints: list[UrdfJoint], base: str, tip: str, tool: np.ndarray | None = None) -> None:
         moving = [joint for joint in joints if joint.moves]
         for joint in joints:
             if joint.kind in ("floating", "planar"):
@@ -91,24 +91,25 @@ class KinematicChain:
             fixed = np.eye(4)
         self._constant, self._sine = np.array(constant), np.array(sine)
         self._cosine, self._linear = np.array(cosine), np.array(linear)
-        self._tool = fixed
+        self._tool = fixed if tool is None else fixed @ tool
         sliding = np.where(self.revolute, 0.0, np.maximum(np.abs(self.lower), np.abs(self.upper)))
         self.lengths = np.array(offsets) + sliding
-        self.reach = float(self.lengths.sum() + np.linalg.norm(fixed[:3, 3]))
+        self.reach = float(self.lengths.sum() + np.linalg.norm(self._tool[:3, 3]))
 
     @classmethod
-    def from_urdf(cls, urdf: str, base: str, tip: str) -> "KinematicChain":
+    def from_urdf(cls, urdf: str, base: str, tip: str, tool: np.ndarray | None = None) -> "KinematicChain":
         """Builds the chain between two links of a robot description.
 
         Args:
             urdf: text of the URDF (XML, not xacro).
             base: link that poses are expressed in.
             tip: link whose pose is wanted.
+            tool: ``(4, 4)`` pose in the tip link of the point that is wanted instead [m]; None: the link itself.
 
         Raises:
             UrdfError: the URDF is malformed or has no such chain; the message names the joint or link.
         """
-        return cls(path_to(urdf, base, tip), base, tip)
+        return cls(path_to(urdf, base, tip), base, tip, tool)
 
     def __len__(self) -> int:
         return self._count
