@@ -1,6 +1,6 @@
 # Copyright 2026 The instructvla_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Predicted chunks beside what was done, step by step; what was done for other reasons than the instruction left out."""
+"""Predicted chunks beside what was done, step by step, without what was done for another reason."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Aligned:
         stamps: ``(N,)`` of the observations [s].
         predicted: ``(N, H, 7)`` translation [m], rotation vector [rad], gripper opening.
         recorded: ``(N, H, 7)``.
-        left_out: steps with a known counterpart that do not count: the arm was stopped, or followed another instruction.
+        left_out: steps that are known and do not count: the arm was stopped, or followed another instruction.
     """
 
     stamps: np.ndarray

@@ -47,7 +47,7 @@ class WayReference:
 
 
 class ChunkReference:
-    """Action chunks that were recorded: for an observation the one made from it, else the nearest, half a step away at most.
+    """Action chunks that were recorded: the one made from an observation, else the nearest within half a step.
 
     Args:
         chunks: in any order; empty ones are left out.

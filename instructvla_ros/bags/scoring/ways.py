@@ -83,7 +83,7 @@ class PoseTrack:
         return positions, rotations
 
     def steps(self, edges: np.ndarray) -> np.ndarray:
-        """Motion ``(K, 6)`` between instants ``(K + 1,)`` [s]: translation [m] and rotation vector about base axes [rad].
+        """Motion ``(K, 6)`` between instants ``(K + 1,)`` [s]: translation [m], rotation vector about base axes [rad].
 
         NaN where one of the two instants is not known.
         """
@@ -124,7 +124,7 @@ class OpeningTrack:
 
 
 def rising_only(times: np.ndarray) -> np.ndarray:
-    """Indices ``(M,)`` of those stamps ``(N,)`` [s] that are later than all before them; stamps that go back are left out."""
+    """Indices ``(M,)`` of those stamps ``(N,)`` [s] that are later than all before them."""
     if not len(times):
         return np.zeros(0, dtype=int)
     newest_before = np.concatenate(([-np.inf], np.maximum.accumulate(times)[:-1]))
