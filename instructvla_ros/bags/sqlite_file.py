@@ -4,10 +4,11 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Collection, Iterator
+from functools import cache
 from pathlib import Path
 
+import apsw
 from rosbags.interfaces import MessageDefinition
 
 from instructvla_ros.bags.findings import Findings, Trouble
@@ -35,15 +36,16 @@ class SqliteFile:
         self._broken = False
         try:
             self._read_topics()
-        except sqlite3.Error as error:
+        except apsw.Error as error:
             text = f"{path} cannot be read, it has no list of topics: {error}"
             findings.add(Trouble.UNREADABLE, text, detail=str(path))
             return
         try:
             self._read_times()
             # the rows' data are not looked at by this: whether they are there shows when they are read
-            self._broken = self._is_cut()
-        except sqlite3.Error:
+            page, pages = _pages(path)
+            self._broken = page * pages > path.stat().st_size
+        except apsw.Error:
             self._broken = True
         if self._broken:
             self._count()
@@ -62,7 +64,7 @@ class SqliteFile:
             ):
                 last = (stamp, topics[number].name)
                 yield Row(stamp, place, topics[number], bytes(data))
-        except sqlite3.Error as error:
+        except apsw.Error as error:
             self._findings.add_cut(str(self.path), error, last)
 
     def close(self) -> None:
@@ -98,11 +100,6 @@ class SqliteFile:
                 self._topics[number].count = count
                 self.span = widened(self.span, first, last)
 
-    def _is_cut(self) -> bool:
-        (pages,) = self._database.execute("PRAGMA page_count").fetchone()
-        (size,) = self._database.execute("PRAGMA page_size").fetchone()
-        return int(pages) * int(size) > self.path.stat().st_size
-
     def _count(self) -> None:
         """Count what can be read of a damaged file."""
         for topic in self.topics:
@@ -116,17 +113,57 @@ class SqliteFile:
         self._findings.add_cut(str(self.path), "it ends in the middle", last)
 
 
-def _opened(path: Path) -> sqlite3.Connection:
+class _WholePages(apsw.VFS):
+    """Files that end with their last whole page: what is missing of a page, SQLite would take for zeros."""
+
+    def __init__(self, page: int) -> None:
+        self._page = page
+        self.name = f"whole_pages_{page}"
+        super().__init__(self.name, "")
+
+    def xOpen(self, name: str | apsw.URIFilename | None, flags: list[int]) -> apsw.VFSFile:  # noqa: N802
+        """Open a file, the database itself with its pages."""
+        if not flags[0] & apsw.SQLITE_OPEN_MAIN_DB:
+            return super().xOpen(name, flags)
+        page = self._page
+
+        class File(apsw.VFSFile):
+            def xFileSize(self) -> int:  # noqa: N802
+                return int(super().xFileSize()) // page * page
+
+        return File("", name, flags)
+
+
+_whole_pages = cache(_WholePages)  # connections need it as long as they live
+
+
+def _pages(path: Path) -> tuple[int, int]:
+    """Size of a page [bytes] and number of pages, as the file says: https://www.sqlite.org/fileformat.html#page_size."""
+    with path.open("rb") as stream:
+        header = stream.read(100)
+    page = int.from_bytes(header[16:18], "big")
+    return 65536 if page == 1 else page, int.from_bytes(header[28:32], "big")
+
+
+def _opened(path: Path) -> apsw.Connection:
     """Open without writing; with what a recorder left in its journal, where that can be read."""
-    last: sqlite3.Error | None = None
+    page, _ = _pages(path)
+    files = _whole_pages(page).name if page and path.stat().st_size % page else None
+    last: apsw.Error | None = None
     for options in ("mode=ro", "mode=ro&immutable=1"):
-        database = sqlite3.connect(f"{path.resolve().as_uri()}?{options}", uri=True, check_same_thread=False)
+        database = None
         try:
+            database = apsw.Connection(
+                f"{path.resolve().as_uri()}?{options}",
+                flags=apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI,
+                vfs=files,
+            )
             # without it SQLite refuses a file that is shorter than it says itself
             database.execute("PRAGMA writable_schema=ON")
             database.execute("SELECT COUNT(*) FROM sqlite_master").fetchone()
             return database
-        except sqlite3.Error as error:
+        except apsw.Error as error:
             last = error
-            database.close()
+            if database is not None:
+                database.close()
     raise OSError(f"{path} is no readable SQLite file: {last}")
