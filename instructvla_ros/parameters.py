@@ -297,6 +297,53 @@ PLAYER_NODE = (
     ),
 )
 
+INSTRUCTION_SERVER_NODE = (
+    Parameter(
+        "default_timeout", 60.0, "Longest time of goals that name none.", unit="s", minimum=1.0, maximum=3600.0
+    ),
+    Parameter(
+        "start_timeout",
+        30.0,
+        "How long the policy may take to its first action chunk; it may speak before.",
+        unit="s",
+        minimum=1.0,
+        maximum=600.0,
+    ),
+    Parameter(
+        "settle_time",
+        2.0,
+        "How long action chunks must ask for no motion for a goal to be done.",
+        unit="s",
+        minimum=0.1,
+        maximum=60.0,
+    ),
+    Parameter(
+        "settle_translation",
+        0.01,
+        "A whole chunk that moves the gripper by less asks for no motion.",
+        unit="m",
+        minimum=0.0,
+        maximum=1.0,
+    ),
+    Parameter("settle_rotation", 0.1, "See `settle_translation`.", unit="rad", minimum=0.0, maximum=3.14),
+    Parameter(
+        "rest_timeout",
+        2.0,
+        "How long the arm may take to rest after a goal; then the filter is told to stop.",
+        unit="s",
+        minimum=0.2,
+        maximum=30.0,
+    ),
+    Parameter(
+        "status_timeout",
+        1.0,
+        "Without a safety status for so long a goal is aborted.",
+        unit="s",
+        minimum=0.2,
+        maximum=30.0,
+    ),
+)
+
 NODES = {
     "policy_node": POLICY_NODE,
     "safety_filter_node": SAFETY_FILTER_NODE,
@@ -304,6 +351,7 @@ NODES = {
     "demo_monitor_node": DEMO_MONITOR_NODE,
     "recorder_node": RECORDER_NODE,
     "player_node": PLAYER_NODE,
+    "instruction_server_node": INSTRUCTION_SERVER_NODE,
 }
 
 

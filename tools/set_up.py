@@ -197,7 +197,8 @@ class Environment:
 
 def interface_sources() -> list[Path]:
     """The files that the generated messages depend on."""
-    return [*ROOT.glob("msg/*.msg"), *ROOT.glob("srv/*.srv"), ROOT / "CMakeLists.txt", ROOT / "package.xml"]
+    interfaces = [path for kind in ("msg", "srv", "action") for path in ROOT.glob(f"{kind}/*.{kind}")]
+    return [*interfaces, ROOT / "CMakeLists.txt", ROOT / "package.xml"]
 
 
 def quote(path: Path) -> str:

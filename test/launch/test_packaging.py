@@ -108,8 +108,9 @@ def test_every_requirement_has_one_exact_version(path: Path) -> None:
 
 def test_packages_of_message_fields_are_declared_to_the_generator() -> None:
     used = set()
-    for path in [*ROOT.glob("msg/*.msg"), *ROOT.glob("srv/*.srv")]:
+    for path in [path for kind in ("msg", "srv", "action") for path in ROOT.glob(f"{kind}/*.{kind}")]:
         used |= set(re.findall(r"^([a-z_]+)/\w+", path.read_text(encoding="utf-8"), re.M))
+        used |= {"action_msgs"} if path.suffix == ".action" else set()
     cmake = (ROOT / "CMakeLists.txt").read_text(encoding="utf-8")
     match = re.search(r"DEPENDENCIES ([a-z_ ]+)\)", cmake)
     assert match is not None
