@@ -344,6 +344,53 @@ INSTRUCTION_SERVER_NODE = (
     ),
 )
 
+CONSOLE_NODE = (
+    ROBOT,
+    Parameter(
+        "address",
+        "127.0.0.1",
+        "Where the page is offered: on this machine alone, or, with another address of it (`0.0.0.0`: all), to the "
+        "network; then a token is needed to operate.",
+    ),
+    Parameter("port", 8642, "Port of the page; 0: any that is free.", minimum=0, maximum=65535),
+    Parameter(
+        "token",
+        "",
+        "What entitles to operate; empty: where the page is open to the network one is made and logged, else everybody "
+        "on this machine may.",
+    ),
+    Parameter(
+        "allowed_hosts",
+        "",
+        "Further host names by which the page may be asked for, with commas between them; IP addresses and this "
+        "machine's own name are known.",
+    ),
+    Parameter(
+        "stop_on_disconnect", False, "Whether the arm is stopped when the connection to the operator's page is lost."
+    ),
+    Parameter(
+        "connection_timeout",
+        1.5,
+        "How long the operator's page may be silent before its connection counts as lost.",
+        unit="s",
+        minimum=0.3,
+        maximum=60.0,
+    ),
+    Parameter(
+        "image_rate", 15.0, "How often each camera is shown at most.", unit="Hz", minimum=0.5, maximum=60.0
+    ),
+    Parameter("image_width", 640, "Wider pictures are made smaller.", unit="px", minimum=64, maximum=3840),
+    Parameter("jpeg_quality", 75, "Quality of the pictures.", minimum=10, maximum=95),
+    IMAGE_TRANSPORT,
+    Parameter(
+        "camera_pose",
+        "",
+        "Where the camera of `image` is: `x y z roll pitch yaw` of its optical frame in the base frame [m, rad]; empty: "
+        "as the robot description or the topic `camera_pose` says.",
+    ),
+    Parameter("wrist_camera_pose", "", "The same of `wrist_image`, for one that does not move with the arm."),
+)
+
 NODES = {
     "policy_node": POLICY_NODE,
     "safety_filter_node": SAFETY_FILTER_NODE,
@@ -351,6 +398,7 @@ NODES = {
     "demo_monitor_node": DEMO_MONITOR_NODE,
     "recorder_node": RECORDER_NODE,
     "player_node": PLAYER_NODE,
+    "console_node": CONSOLE_NODE,
     "instruction_server_node": INSTRUCTION_SERVER_NODE,
 }
 

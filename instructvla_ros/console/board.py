@@ -50,7 +50,7 @@ class Board:
     Args:
         robot: name of the robot, for people.
         base_frame: frame of poses and deltas.
-        tip_frame: frame of the gripper point.
+        make_chain: from the robot description to the kinematics of the gripper point; raises ValueError.
         gripper: what the positions of the gripper's joint mean.
         cameras: those of the page, in order.
         oldest_joint_state: age from which the policy refuses them [s].
@@ -62,7 +62,7 @@ class Board:
         self,
         robot: str,
         base_frame: str,
-        tip_frame: str,
+        make_chain: Callable[[str], KinematicChain],
         gripper: GripperMapping,
         cameras: Sequence[Camera],
         oldest_joint_state: float,
@@ -72,7 +72,7 @@ class Board:
         self.cameras = tuple(cameras)
         self.places = {camera.name: CameraPlace() for camera in cameras}
         self.now, self.monotonic = now, monotonic
-        self._robot, self._base, self._tip, self._gripper = robot, base_frame, tip_frame, gripper
+        self._robot, self._base, self._make_chain, self._gripper = robot, base_frame, make_chain, gripper
         self._lock = threading.RLock()
         self._inputs = {camera.name: _Input(camera.label, camera.oldest) for camera in cameras}
         self._inputs["joint_states"] = _Input("Joint states", oldest_joint_state)
@@ -92,7 +92,7 @@ class Board:
         self._policy_at = -math.inf
         self._speed_scale_settable = False
         self._actions: tuple[tuple[str, str], ...] = ()
-        self._recorder = ""
+        self._recorder, self._recorder_at = "", -math.inf
         self.instruction = ""
         self._instructions: deque[Exchange] = deque(maxlen=LONGEST_HISTORY)
         self._questions: deque[Exchange] = deque(maxlen=LONGEST_HISTORY)
@@ -105,7 +105,7 @@ class Board:
     def put_description(self, urdf: str) -> None:
         """The robot description."""
         try:
-            chain, trouble = KinematicChain.from_urdf(urdf, self._base, self._tip), ""
+            chain, trouble = self._make_chain(urdf), ""
         except ValueError as error:
             chain, trouble = None, f"robot_description does not fit: {error}"
         with self._lock:
@@ -184,16 +184,19 @@ class Board:
         """Cameras that another node listens to, which cost no drawing of their own to look at."""
         self._in_use = names
 
-    def put_abilities(self, speed_scale: bool, actions: Sequence[tuple[str, str]], recorder: str) -> None:
+    def put_recorder(self, text: str) -> None:
+        """What the recorder does, for people."""
+        self._recorder, self._recorder_at = text, self.monotonic()
+
+    def put_abilities(self, speed_scale: bool, actions: Sequence[tuple[str, str]]) -> None:
         """What can be done now.
 
         Args:
             speed_scale: whether the filter has the parameter.
             actions: name and label of each action that somebody answers to.
-            recorder: what the recorder does, for people; empty without one.
         """
         with self._lock:
-            self._speed_scale_settable, self._actions, self._recorder = speed_scale, tuple(actions), recorder
+            self._speed_scale_settable, self._actions = speed_scale, tuple(actions)
 
     @property
     def asking(self) -> bool:
@@ -269,7 +272,7 @@ class Board:
                 "cameras": self._camera_rows(now),
                 "speed_scale": self._speed_scale(),
                 "actions": [{"name": name, "label": label} for name, label in self._actions],
-                "recorder": self._recorder,
+                "recorder": self._recorder if at - self._recorder_at < 3.0 else "",
                 "news": list(self._news),
                 "now": _rounded(now, 3),
             }

@@ -104,6 +104,10 @@ class CameraPlace:
     _mounts: dict[str, tuple[KinematicChain | None, np.ndarray]] = field(default_factory=dict)
     _mounts_of: str = ""
 
+    def put_pose(self, given: np.ndarray, frame: str) -> None:
+        """Somebody tells where the camera is: ``(4, 4)`` pose of its optical frame in a link [m]."""
+        self.given, self.given_frame = given, frame
+
     def problem(self, urdf: str, base: str) -> str:
         """Why nothing can be drawn into its picture, for people; empty if it can."""
         if self.trouble:

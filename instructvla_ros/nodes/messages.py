@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from builtin_interfaces.msg import Duration as DurationMessage
 from builtin_interfaces.msg import Time as TimeMessage
-from geometry_msgs.msg import Vector3
+from geometry_msgs.msg import Quaternion, Vector3
 from rclpy.node import Node
 from sensor_msgs.msg import JointState as JointStateMessage
 from std_msgs.msg import Float64MultiArray, Header
@@ -30,6 +31,9 @@ from instructvla_ros.robot.joint_state import JointState
 from instructvla_ros.robot.trajectory import JointTrajectory
 from instructvla_ros.safety import Intervention, SafetyReport
 from instructvla_ros.timing import NANOSECONDS
+
+if TYPE_CHECKING:
+    from scipy.spatial.transform import Rotation
 
 
 def seconds(stamp: TimeMessage) -> float:
@@ -189,6 +193,12 @@ def status_to_message(
 def vector(numbers: np.ndarray) -> Vector3:
     """Three numbers as a message."""
     return Vector3(x=float(numbers[0]), y=float(numbers[1]), z=float(numbers[2]))
+
+
+def quaternion(rotation: Rotation) -> Quaternion:
+    """A rotation as a message."""
+    x, y, z, w = rotation.as_quat().tolist()
+    return Quaternion(x=x, y=y, z=z, w=w)
 
 
 def _numbers(vector: Vector3) -> tuple[float, float, float]:

@@ -3,7 +3,7 @@
 """sim_arm_node: a simulated arm on a table, with the topics of a real one.
 
 In: ``joint_trajectory``, ``gripper_command``; service ``~/reset_scene``. Out: ``image``, ``wrist_image``,
-``joint_states``, ``robot_description``; ``~/truth`` for judges.
+``joint_states``, ``robot_description``; of each camera ``camera_info`` and ``camera_pose``; ``~/truth`` for judges.
 
 Like a driver it executes what it is sent; keeping it safe is the safety filter's business.
 """
@@ -24,6 +24,7 @@ from trajectory_msgs.msg import JointTrajectory as JointTrajectoryMessage
 from instructvla_ros.nodes import messages, qos
 from instructvla_ros.nodes.image_decoding import to_message
 from instructvla_ros.nodes.running import RunnableNode, run_node
+from instructvla_ros.nodes.sim_calibration import SimCalibration
 from instructvla_ros.nodes.table_truth import truth_to_message
 from instructvla_ros.parameters import SIM_ARM_NODE, declare
 from instructvla_ros.sim.arm_model import urdf
@@ -43,18 +44,17 @@ class SimArmNode(RunnableNode):
         self._size = (parameters.image_width, parameters.image_height)
         self._scene = parameters.scene
         self._arm = SimulatedArm(TableTop(0, (), smooth_edges=False))
-        self._arm.lay(numbered_scene(self._scene))
 
         self._description = self.create_publisher(String, "robot_description", qos.LATCHED)
         self._description.publish(String(data=urdf()))
         self._joint_states = self.create_publisher(JointStateMessage, "joint_states", qos.SENSOR)
         self._truth = self.create_publisher(MultiDOFJointState, "~/truth", qos.SENSOR)
-        self._cameras = {"front": (self.create_publisher(Image, "image", qos.SENSOR), "front_camera_optical_frame")}
+        self._cameras = {"front": self.create_publisher(Image, "image", qos.SENSOR)}
+        self._calibrations = {"front": SimCalibration(self, "front", "", *self._size)}
         if parameters.wrist_camera:
-            self._cameras["wrist"] = (
-                self.create_publisher(Image, "wrist_image", qos.SENSOR),
-                "wrist_camera_optical_frame",
-            )
+            self._cameras["wrist"] = self.create_publisher(Image, "wrist_image", qos.SENSOR)
+            self._calibrations["wrist"] = SimCalibration(self, "wrist", "wrist_", *self._size)
+        self._lay()
         self.create_subscription(JointTrajectoryMessage, "joint_trajectory", self._on_trajectory, qos.COMMAND)
         self.create_subscription(Float64MultiArray, "gripper_command", self._on_gripper, qos.COMMAND)
 
@@ -101,13 +101,15 @@ class SimArmNode(RunnableNode):
             self._truth.publish(truth_to_message(truth, self._ros_time(truth.stamp)))
 
     def _publish_images(self) -> None:
-        for camera, (publisher, frame_id) in self._cameras.items():
+        for camera, publisher in self._cameras.items():
             if not publisher.get_subscription_count():
                 continue  # on a CPU drawing costs more than all else here
             frame = self._arm.frame(camera, *self._size, shadows=False)
             message = to_message(frame.image)
-            message.header = Header(stamp=self._ros_time(frame.stamp), frame_id=frame_id)
+            calibration = self._calibrations[camera]
+            message.header = Header(stamp=self._ros_time(frame.stamp), frame_id=calibration.frame)
             publisher.publish(message)
+            calibration.tell(message.header.stamp)
 
     def _on_trajectory(self, message: JointTrajectoryMessage) -> None:
         try:
@@ -133,11 +135,17 @@ class SimArmNode(RunnableNode):
                 self._scene = int(parameter.value)
 
     def _on_reset_scene(self, _: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
-        self._arm.lay(numbered_scene(self._scene))
+        self._lay()
         response.success = True
         response.message = f"scene {self._scene}: {self._on_the_table()}"
         self.get_logger().info(response.message)
         return response
+
+    def _lay(self) -> None:
+        scene = numbered_scene(self._scene)
+        self._arm.lay(scene)
+        for calibration in self._calibrations.values():
+            calibration.place(scene.looks)
 
     def _on_the_table(self) -> str:
         return ", ".join(thing.name for thing in self._arm.table_top.objects)

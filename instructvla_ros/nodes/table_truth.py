@@ -6,12 +6,12 @@ from __future__ import annotations
 
 import numpy as np
 from builtin_interfaces.msg import Time
-from geometry_msgs.msg import Quaternion, Transform, Wrench
+from geometry_msgs.msg import Transform, Wrench
 from scipy.spatial.transform import Rotation
 from sensor_msgs.msg import MultiDOFJointState
 from std_msgs.msg import Header
 
-from instructvla_ros.nodes.messages import seconds, vector
+from instructvla_ros.nodes.messages import quaternion, seconds, vector
 from instructvla_ros.robot.poses import pose
 from instructvla_ros.sim.arm_model import BASE_LINK, TIP_LINK
 from instructvla_ros.sim.realtime import TableTruth
@@ -27,7 +27,8 @@ def truth_to_message(truth: TableTruth, stamp: Time) -> MultiDOFJointState:
         header=Header(stamp=stamp, frame_id=BASE_LINK),
         joint_names=names,
         transforms=[
-            Transform(translation=vector(each[:3, 3]), rotation=_quaternion(each[:3, :3])) for each in poses
+            Transform(translation=vector(each[:3, 3]), rotation=quaternion(Rotation.from_matrix(each[:3, :3])))
+            for each in poses
         ],
         wrench=[Wrench(force=vector(truth.forces.get(name, still))) for name in names],
     )
@@ -58,8 +59,3 @@ def state_from_message(message: MultiDOFJointState, opening: float) -> TableStat
     touched = frozenset(name for name, force in forces.items() if force.x or force.y or force.z)
     gripper = poses.pop(TIP_LINK)
     return TableState(seconds(message.header.stamp), gripper, opening, poses, touched)
-
-
-def _quaternion(rotation: np.ndarray) -> Quaternion:
-    x, y, z, w = Rotation.from_matrix(rotation).as_quat().tolist()
-    return Quaternion(x=x, y=y, z=z, w=w)

@@ -9,7 +9,8 @@ import mujoco
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from instructvla_ros.sim.arm_numbers import CAMERAS
+from instructvla_ros.robot.poses import pose
+from instructvla_ros.sim.arm_numbers import CAMERAS, camera_mount
 
 Rgb = tuple[float, float, float]
 Vector = tuple[float, float, float]
@@ -66,16 +67,39 @@ class SceneLooks:
         model.light_dir[lamp] = np.array(self.lamp_direction) / np.linalg.norm(self.lamp_direction)
         model.light_diffuse[fill] = self.fill
         for mount in CAMERAS:
-            shift = self.cameras.get(mount.name)
-            if shift is None:
+            if mount.name not in self.cameras:
                 continue
             camera = model.camera(mount.name).id
+            placed = self.camera_pose(mount.name)
             # The optical frame's x and -y are MuJoCo's x and y.
-            axes = Rotation.from_rotvec(shift.rotation).as_matrix() @ mount.rotation @ np.diag([1.0, -1.0, -1.0])
-            x, y, z, w = Rotation.from_matrix(axes).as_quat()
-            model.cam_pos[camera] = np.array(mount.position) + shift.translation
+            x, y, z, w = Rotation.from_matrix(placed[:3, :3] @ np.diag([1.0, -1.0, -1.0])).as_quat()
+            model.cam_pos[camera] = placed[:3, 3]
             model.cam_quat[camera] = [w, x, y, z]
-            model.cam_fovy[camera] = np.degrees(mount.vertical_field_of_view + shift.field_of_view)
+            model.cam_fovy[camera] = np.degrees(self.field_of_view(mount.name))
+
+    def camera_pose(self, name: str) -> np.ndarray:
+        """Where a camera sits, its shift included.
+
+        Args:
+            name: ``front`` or ``wrist``.
+
+        Returns:
+            ``(4, 4)`` pose of its optical frame in the link that carries it [m].
+
+        Raises:
+            ValueError: there is no such camera.
+        """
+        mount, shift = camera_mount(name), self.cameras.get(name, CameraShift())
+        position = np.array(mount.position) + shift.translation
+        return pose(position, Rotation.from_rotvec(shift.rotation).as_matrix() @ mount.rotation)
+
+    def field_of_view(self, name: str) -> float:
+        """Vertical field of view of a camera, its shift included [rad].
+
+        Raises:
+            ValueError: there is no such camera.
+        """
+        return camera_mount(name).vertical_field_of_view + self.cameras.get(name, CameraShift()).field_of_view
 
 
 STANDARD_LOOKS = SceneLooks()

@@ -27,6 +27,7 @@ from instructvla_ros.console.robot_side import Outcome  # noqa: E402
 from instructvla_ros.robot.action_chunk import ActionChunk  # noqa: E402
 from instructvla_ros.robot.gripper import GripperMapping  # noqa: E402
 from instructvla_ros.robot.joint_state import JointState  # noqa: E402
+from instructvla_ros.robot.kinematics import KinematicChain  # noqa: E402
 from instructvla_ros.sim.arm_model import urdf  # noqa: E402
 from instructvla_ros.sim.arm_numbers import ARM_JOINTS, HOME, camera_mount  # noqa: E402
 
@@ -38,7 +39,11 @@ HOLDING, MOVING, STOPPED = 1, 2, 4
 
 def make_board() -> Board:
     """A board as the console node makes it for the simulated arm."""
-    return Board("sim", "base_link", "gripper_link", GripperMapping("left_finger", 0.0, 0.037), CAMERAS, 0.2)
+
+    def chain(urdf_text: str) -> KinematicChain:
+        return KinematicChain.from_urdf(urdf_text, "base_link", "gripper_link")
+
+    return Board("sim", "base_link", chain, GripperMapping("left_finger", 0.0, 0.037), CAMERAS, 0.2)
 
 
 class StandIn:
@@ -106,7 +111,7 @@ class StandIn:
             self.board.places[camera].intrinsics = Intrinsics.checked(
                 *SIZE, mount.intrinsics(*SIZE), np.zeros(5), "plumb_bob", mount.optical_frame
             )
-        self.board.put_abilities(True, [("save_last_minute", "Save the last minute")], "Keeps the last 60 s in memory.")
+        self.board.put_abilities(True, [("save_last_minute", "Save the last minute")])
         self._thread.start()
 
     def end(self) -> None:
@@ -152,6 +157,7 @@ class StandIn:
                     "age of joint_states [s]": "0.012",
                 }
                 self.board.put_policy("acting", True, values)
+                self.board.put_recorder("flight recorder")
             self._send_frames(now)
 
     def _send_chunk(self, now: float) -> None:
