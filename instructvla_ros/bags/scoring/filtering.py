@@ -9,7 +9,6 @@ arm has parted from the recorded one, the recording no longer says what would ha
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -84,18 +83,14 @@ class FilterRun:
         self._opening: float | None = None
         self._now = 0.0
 
-    def follow(self, chunks: Sequence[ActionChunk], joint_states: Sequence[JointState], until: Sequence[float]) -> None:
-        """Follow chunks one after the other.
+    def follow(self, chunk: ActionChunk, joint_state: JointState, end: float) -> None:
+        """Follow a chunk.
 
         Args:
-            chunks: in the order of their stamps.
-            joint_states: of each, the recorded one that it was made with.
-            until: of each, when the next one takes over [s].
+            chunk: the next one.
+            joint_state: the recorded one that it was made with.
+            end: when the chunk after it takes over [s].
         """
-        for chunk, joint_state, end in zip(chunks, joint_states, until, strict=True):
-            self._follow(chunk, joint_state, end)
-
-    def _follow(self, chunk: ActionChunk, joint_state: JointState, end: float) -> None:
         measured, _ = joint_state.select(self._chain.joint_names)
         finger, _ = joint_state.select((self._profile.gripper.joint,))
         if self._must_set_out(chunk, measured):

@@ -54,15 +54,15 @@ class Moment:
         stamp: of the primary frame [s].
         now: when the policy looked [s]; None: as soon as all its frames were there.
         inference_time: how long the network took [s].
-        reasoning_stamp: stamp of the primary frame that the model spoke of before [s]; None: of this one.
         epoch: a number that changes where the policy began anew.
+        speaks: whether the model spoke of this observation instead of acting on it.
     """
 
     stamp: float
     now: float | None = None
     inference_time: float | None = None
-    reasoning_stamp: float | None = None
     epoch: int = 0
+    speaks: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,7 +76,7 @@ class Look:
         joint_state: the newest one then; None before the first.
         instruction: that held.
         chunk: None where the policy held.
-        held: why there is no chunk, in words; empty with one.
+        held: why there is no chunk, in words; empty with one, and where none was due.
         words: what the model said, where it spoke now.
         act_time: how long acting took here [s].
         reason_time: how long speaking took here [s].
@@ -143,6 +143,11 @@ class Inputs:
         index = bisect_right(self.joint_times, time) - 1
         return self.joint_states[index] if index >= 0 else None
 
+    def next_joint_time(self, time: float) -> float:
+        """When the next joint state after a time was recorded [s]; infinity after the last."""
+        index = bisect_right(self.joint_times, time)
+        return self.joint_times[index] if index < len(self.joint_times) else np.inf
+
 
 class Playback:
     """Plays one recording.
@@ -180,6 +185,8 @@ class Playback:
         self._words: list[str] = []
         self._loop = ActLoop(policy, clock=lambda: self._now, reasoning=reasoning, on_reasoning=self._on_reasoning)
         self._policy, self._profile, self._inputs = policy, profile, inputs
+        mode = reasoning or profile.reasoning.mode
+        self._speaks = policy.reasons_by_default if mode == "auto" else mode == "always"
         self._inference_time = inference_time
         self._epoch: int | None = None
         self._recent: dict[str, deque[Picture]] = {view: deque() for view in policy.views}
@@ -215,7 +222,7 @@ class Playback:
             pictures: of all views, in the order of their record times.
             moments: in the order in which the policy acted; one whose frame the recording lacks is a hold.
         """
-        coming = deque(moments)
+        coming = deque(moment for moment in moments if self._speaks or not moment.speaks)
 
         def due(moment: Moment) -> float:
             return (moment.stamp if moment.now is None else moment.now) + SLACK
@@ -255,7 +262,7 @@ class Playback:
             why = "the recording has no frame of this stamp"
             return Look(moment.stamp, moment.stamp, (), None, "", None, why, "", 0.0, 0.0)
         pictures = [primary, *(p for view in self.views[1:] if (p := self._beside(view, primary, moment)) is not None)]
-        now = max(picture.time for picture in pictures) if moment.now is None else moment.now
+        now = self._all_there(pictures) if moment.now is None else moment.now
         instruction = self._inputs.instruction_at(now)
         try:
             frames = tuple(picture.decode() for picture in pictures)
@@ -288,30 +295,32 @@ class Playback:
         result = self._loop.tick(now)
         act_time, reason_time = perf_counter() - begun, 0.0
         if result.status is TickStatus.REASONING:
-            self._speak(moment, now, pictures, frames)
+            self._loop.think(now)
             spoken = perf_counter()
             reason_time = spoken - begun
-            result = self._loop.tick(now)
+            if not moment.speaks:
+                result = self._loop.tick(now)
             act_time = perf_counter() - spoken
         elif result.chunk is not None and self._loop.think(now):  # it speaks anew where that is due: for the next look
             reason_time = perf_counter() - begun - act_time
-        held = "" if result.chunk is not None or result.status is TickStatus.FOLLOWING else result.reason
+        waits = moment.speaks or result.status is TickStatus.FOLLOWING
+        held = "" if result.chunk is not None or waits else result.reason
         words = self._words[-1] if self._words else ""
         return Look(
             moment.stamp, now, frames, joint_state, instruction, result.chunk, held, words, act_time, reason_time
         )
 
-    def _speak(self, moment: Moment, now: float, pictures: Sequence[Picture], frames: tuple[np.ndarray, ...]) -> None:
-        """Let the model speak, of the frame that it spoke of before where that is said and still there."""
-        of = None if moment.reasoning_stamp is None else self._primary(moment.reasoning_stamp)
-        if of is not None and of.stamp != moment.stamp:
-            try:
-                self._loop.put_image(of.view, of.stamp, of.decode())
-            except ValueError:
-                of = None
-        self._loop.think(now if of is None else of.time)
-        if of is not None:
-            self._loop.put_image(pictures[0].view, pictures[0].stamp, frames[0])
+    def _all_there(self, pictures: Sequence[Picture]) -> float:
+        """When all that belongs to an observation was recorded [s].
+
+        A joint state that comes at the rate of the pictures and a little after them belongs to them too.
+        """
+        now = max(picture.time for picture in pictures)
+        newest, half = self._inputs.joint_state_at(now), 0.5 * self._profile.ages.joint_state
+        if newest is None or now - newest.stamp > half:
+            following = self._inputs.next_joint_time(now)
+            return following if following <= now + half else now
+        return now
 
     def _beside(self, view: str, primary: Picture, moment: Moment) -> Picture | None:
         """The frame of another view: the newest one then, or, where it is not said when, the nearest."""

@@ -42,8 +42,9 @@ class WayReference:
     def steps(self, chunk: ActionChunk) -> np.ndarray:
         """See :class:`Reference`."""
         edges = edges_of(chunk)
+        steps = self.poses.steps(edges)
         openings = np.full(len(chunk), np.nan) if self.openings is None else self.openings.at(edges[1:])
-        return np.column_stack((self.poses.steps(edges), openings))
+        return np.column_stack((steps, np.where(np.isfinite(steps[:, 0]), openings, np.nan)))
 
 
 class ChunkReference:

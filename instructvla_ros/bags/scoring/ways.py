@@ -25,14 +25,14 @@ class PoseTrack:
         positions: ``(N, 3)`` in the base frame [m].
         rotations: ``(N, 3, 3)``.
         longest_gap: poses further apart [s] are not joined: nothing is known between them.
-        held: whether the last pose lasts, as a command does until the next.
+        held_until: how long the last pose lasts [s], as a command does.
     """
 
     times: np.ndarray  # (N,)
     positions: np.ndarray  # (N, 3)
     rotations: np.ndarray  # (N, 3, 3)
     longest_gap: float = np.inf
-    held: bool = False
+    held_until: float = -np.inf
 
     @classmethod
     def of_joints(
@@ -41,7 +41,7 @@ class PoseTrack:
         joints: np.ndarray,
         chain: KinematicChain,
         longest_gap: float = np.inf,
-        held: bool = False,
+        held_until: float = -np.inf,
     ) -> PoseTrack:
         """The track of an arm's joint positions.
 
@@ -50,12 +50,12 @@ class PoseTrack:
             joints: ``(N, n)`` in the order of the chain [rad or m].
             chain: from base frame to gripper point.
             longest_gap: as of the class.
-            held: as of the class.
+            held_until: as of the class.
         """
         stamps = np.asarray(times, dtype=float)
         rising = rising_only(stamps)
         poses = chain.forward_many(joints[rising])[1] if len(rising) else np.empty((0, 4, 4))
-        return cls(stamps[rising], poses[:, :3, 3], poses[:, :3, :3], longest_gap, held)
+        return cls(stamps[rising], poses[:, :3, 3], poses[:, :3, :3], longest_gap, held_until)
 
     def at(self, times: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Positions ``(K, 3)`` [m] and rotations ``(K, 3, 3)`` at times ``(K,)`` [s]; NaN where nothing is known."""
@@ -68,8 +68,8 @@ class PoseTrack:
         after = np.minimum(after, len(self.times) - 1)
         span = np.maximum(self.times[after] - self.times[before], 1e-12)
         share = np.clip((times - self.times[before]) / span, 0.0, 1.0)
-        past_end = times > self.times[-1] + SAME_TIME
-        known = (times >= self.times[0] - SAME_TIME) & (self.held | ~past_end)
+        last = max(float(self.times[-1]), self.held_until)
+        known = (times >= self.times[0] - SAME_TIME) & (times <= last + SAME_TIME)
         on_a_pose = (share < SAME_TIME) | (share > 1.0 - SAME_TIME)
         known &= (span <= self.longest_gap + SAME_TIME) | on_a_pose
         if not known.any():

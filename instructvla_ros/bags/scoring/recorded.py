@@ -1,0 +1,228 @@
+# Copyright 2026 The instructvla_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""What a bag holds for a score: all but the pictures in memory, the pictures one after the other.
+
+A joint state takes about 0.4 kB here, a chunk 3 kB. Pictures are read a second time while the policy looks at them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from scipy.spatial.transform import Rotation
+
+from instructvla_ros.bags.message_types import UnknownTypeError
+from instructvla_ros.bags.pictures import to_rgb
+from instructvla_ros.bags.reading import Bag, BagMessage
+from instructvla_ros.bags.scoring.alignment import Spans
+from instructvla_ros.bags.scoring.playback import Picture
+from instructvla_ros.bags.scoring.topics import Topics
+from instructvla_ros.policy.profile import RobotProfile
+from instructvla_ros.robot.action_chunk import ActionChunk, DeltaReference
+from instructvla_ros.robot.joint_state import JointState
+from instructvla_ros.safety import SafetyState
+from instructvla_ros.timing import NANOSECONDS
+
+_OTHER_CLOCK = 10.0  # [s] headers further from their record times than this tell another clock's time
+_STOPS = (SafetyState.STOPPING, SafetyState.STOPPED, SafetyState.FAULT)
+
+
+@dataclass
+class Recorded:
+    """What was recorded, on the clock of the pictures' stamps.
+
+    Attributes:
+        start: of the bag [s].
+        end: of the bag [s].
+        offset: what is added to record times to bring them onto that clock [s].
+        urdf: the robot description; None where there is none.
+        instructions: text and from when on [s].
+        joint_times: when each joint state was recorded [s], rising.
+        joint_states: likewise.
+        chunks: with steps and without, in the order of recording.
+        trajectories: from when on [s], joint names, times ``(P,)`` [s], positions ``(P, n)`` [rad or m].
+        gripper_commands: when [s], and position in the driver's units.
+        poses: measured, stamp [s], position ``(3,)`` [m], quaternion x, y, z, w ``(4,)``.
+        stopped: from when to when the safety filter kept the arm stopped [s].
+    """
+
+    start: float
+    end: float
+    offset: float = 0.0
+    urdf: str | None = None
+    instructions: list[tuple[float, str]] = field(default_factory=list)
+    joint_times: list[float] = field(default_factory=list)
+    joint_states: list[JointState] = field(default_factory=list)
+    chunks: list[ActionChunk] = field(default_factory=list)
+    trajectories: list[tuple[float, tuple[str, ...], np.ndarray, np.ndarray]] = field(default_factory=list)
+    gripper_commands: list[tuple[float, float]] = field(default_factory=list)
+    poses: list[tuple[float, np.ndarray, np.ndarray]] = field(default_factory=list)
+    stopped: list[tuple[float, float]] = field(default_factory=list)
+
+    def spans(self) -> Spans:
+        """What was asked, and when the arm was stopped."""
+        return Spans(tuple(self.instructions), tuple(self.stopped))
+
+
+def read_recorded(bag: Bag, topics: Topics, profile: RobotProfile, instruction: str | None = None) -> Recorded:
+    """Read all but the pictures.
+
+    Args:
+        bag: open.
+        topics: where what is.
+        profile: names the joints.
+        instruction: what was asked, whatever the bag says; None: what it says.
+    """
+    offset = _offset(bag, topics.images["primary"])
+    recorded = Recorded(bag.start / NANOSECONDS + offset, bag.end / NANOSECONDS + offset, offset)
+    wanted = {*profile.joints, profile.gripper.joint}
+    stop_began: float | None = None
+    names = [
+        name
+        for name in (
+            topics.joint_states, topics.instruction, topics.robot_description, topics.pose, topics.chunks,
+            topics.trajectory, topics.gripper, topics.status,
+        )
+        if name
+    ]  # fmt: skip
+    for message, content in bag.decoded(names):
+        time = message.stamp / NANOSECONDS + offset
+        if message.topic == topics.joint_states:
+            if set(content.name) & wanted:
+                recorded.joint_times.append(max(time, recorded.joint_times[-1] if recorded.joint_times else time))
+                recorded.joint_states.append(_joint_state(content, _stamp(bag, message, time)))
+        elif message.topic == topics.instruction:
+            recorded.instructions.append((time, content.data.strip()))
+        elif message.topic == topics.robot_description:
+            recorded.urdf = recorded.urdf or content.data
+        elif message.topic == topics.chunks:
+            recorded.chunks.append(chunk_of(content, _stamp(bag, message, time)))
+        elif message.topic == topics.trajectory:
+            _add_trajectory(recorded, content, _stamp(bag, message, time))
+        elif message.topic == topics.gripper:
+            if len(content.data):
+                recorded.gripper_commands.append((time, float(content.data[0])))
+        elif message.topic == topics.pose:
+            pose = content.pose
+            where = np.array((pose.position.x, pose.position.y, pose.position.z))
+            turned = np.array((pose.orientation.x, pose.orientation.y, pose.orientation.z, pose.orientation.w))
+            if np.isfinite(where).all() and np.isfinite(turned).all() and turned.any():
+                recorded.poses.append((_stamp(bag, message, time), where, turned))
+        elif message.topic == topics.status:
+            stopped = content.state in _STOPS
+            if stopped and stop_began is None:
+                stop_began = time
+            elif not stopped and stop_began is not None:
+                recorded.stopped.append((stop_began, time))
+                stop_began = None
+    if stop_began is not None:
+        recorded.stopped.append((stop_began, recorded.end))
+    if instruction is not None:
+        recorded.instructions = [(-np.inf, instruction.strip())]
+    return recorded
+
+
+def pictures_of(bag: Bag, topics: Topics, offset: float) -> Iterator[Picture]:
+    """The pictures of a bag in the order of their record times, not decoded yet.
+
+    Args:
+        bag: open.
+        topics: where they are.
+        offset: as of :class:`Recorded`.
+    """
+    views = {topic: view for view, topic in topics.images.items()}
+    for message in bag.messages(list(views)):
+        time = message.stamp / NANOSECONDS + offset
+
+        def decode(message: BagMessage = message) -> np.ndarray:
+            try:
+                return to_rgb(bag.decode(message))
+            except UnknownTypeError as error:
+                raise ValueError(str(error)) from error
+
+        yield Picture(views[message.topic], _stamp(bag, message, time), time, decode)
+
+
+def chunk_of(content: Any, stamp: float) -> ActionChunk:
+    """An action chunk of a decoded message; a delta reference that is unknown counts as a target.
+
+    Args:
+        content: of instructvla_ros/msg/ActionChunk.
+        stamp: that it shall have [s].
+    """
+    steps = np.array(
+        [
+            (a.translation.x, a.translation.y, a.translation.z, a.rotation.x, a.rotation.y, a.rotation.z, a.gripper)
+            for a in content.actions
+        ]
+    ).reshape(-1, 7)
+    reasoned = getattr(content, "reasoning_stamp", None)
+    spoken = 0.0 if reasoned is None else seconds(reasoned)
+    measured = content.delta_reference == DeltaReference.MEASURED
+    return ActionChunk(
+        stamp=stamp,
+        frame=content.header.frame_id,
+        epoch=int(content.epoch),
+        sequence=int(content.sequence),
+        period=float(content.period),
+        translations=steps[:, :3],
+        rotations=steps[:, 3:6],
+        grippers=steps[:, 6],
+        delta_reference=DeltaReference.MEASURED if measured else DeltaReference.TARGET,
+        instruction=content.instruction,
+        observation_age=float(getattr(content, "observation_age", 0.0)),
+        inference_time=float(content.inference_time),
+        reasoning_stamp=spoken or None,
+    )
+
+
+def seconds(stamp: Any) -> float:
+    """A time message as seconds, as the nodes compute it: equal stamps are equal numbers."""
+    return stamp.sec + stamp.nanosec / NANOSECONDS
+
+
+def rotation_matrices(quaternions: np.ndarray) -> np.ndarray:
+    """Rotations ``(N, 3, 3)`` of quaternions x, y, z, w ``(N, 4)`` of any length but zero."""
+    return Rotation.from_quat(quaternions).as_matrix() if len(quaternions) else np.empty((0, 3, 3))
+
+
+def _stamp(bag: Bag, message: BagMessage, time: float) -> float:
+    """When a message was made [s]: its header's stamp, or else when it was recorded."""
+    stamp = bag.header_stamp(message)
+    if not stamp:
+        return time
+    whole, rest = divmod(stamp, NANOSECONDS)
+    return whole + rest / NANOSECONDS
+
+
+def _offset(bag: Bag, topic: str) -> float:
+    """From record times to the clock of a topic's headers [s]; 0 where they are the same."""
+    for message in bag.messages([topic]):
+        stamp = bag.header_stamp(message)
+        if stamp:
+            apart = (stamp - message.stamp) / NANOSECONDS
+            return apart if abs(apart) > _OTHER_CLOCK else 0.0
+    return 0.0
+
+
+def _joint_state(content: Any, stamp: float) -> JointState:
+    positions = np.array(content.position, dtype=float)
+    return JointState(stamp, tuple(content.name), positions)
+
+
+def _add_trajectory(recorded: Recorded, content: Any, start: float) -> None:
+    """Add what the arm was sent; of the trajectory before, only what had its turn until then is kept."""
+    names = tuple(content.joint_names)
+    points = [point for point in content.points if len(point.positions) == len(names)]
+    if not points:
+        return
+    if recorded.trajectories:
+        began, of, times, positions = recorded.trajectories[-1]
+        count = int(np.searchsorted(times, start - began)) + 1
+        recorded.trajectories[-1] = (began, of, times[:count].copy(), positions[:count].copy())
+    times = np.array([seconds(point.time_from_start) for point in points])
+    positions = np.array([point.positions for point in points]).reshape(-1, len(names))
+    recorded.trajectories.append((start, names, times, positions))
