@@ -113,7 +113,7 @@ class TrainingSettings:
         minutes: for everything; stages without steps are fitted to them.
         threads: of the CPU.
         device: ``auto``, ``cpu`` or ``cuda``.
-        precision: of the matrix products.
+        precision: of the matrix products; None for the one that the machine is quickest in.
         storage: of the finished run's weights.
         keep: share of the episodes that only validation sees.
         data: where demonstrations are.
@@ -128,7 +128,7 @@ class TrainingSettings:
     minutes: float
     threads: int
     device: str
-    precision: torch.dtype
+    precision: torch.dtype | None
     storage: torch.dtype
     keep: float
     data: DataSettings
@@ -163,7 +163,7 @@ class TrainingSettings:
             minutes=file.number("minutes", 0.01, 100_000.0, "min"),
             threads=file.integer("threads", 1, 1024),
             device=file.choice("device", ("auto", "cpu", "cuda")),
-            precision=PRECISIONS[file.choice("precision", ("float32", "bfloat16"))],
+            precision=PRECISIONS.get(file.choice("precision", ("auto", "float32", "bfloat16"))),
             storage=PRECISIONS[file.choice("storage", PRECISIONS)],
             keep=file.number("keep", 0.0, 0.5),
             data=DataSettings(

@@ -33,6 +33,7 @@ from instructvla_ros.training.curves import draw_curves
 from instructvla_ros.training.dataset import DatasetError, read_dataset
 from instructvla_ros.training.extras import MissingExtraError, import_extra
 from instructvla_ros.training.frames import Frame, statistics_of
+from instructvla_ros.training.precision import quickest_precision
 from instructvla_ros.training.processes import Processes, start_processes
 from instructvla_ros.training.recipe import (
     BASE_FOLDER,
@@ -66,6 +67,7 @@ class Training:
         self, settings: TrainingSettings, out: Path, processes: Processes, curves: bool = True, config: str = ""
     ) -> None:
         self.settings, self.out = settings, out
+        self.precision = settings.precision or quickest_precision(processes.device)
         self._processes = processes
         self._work = out / "training"
         self._curves = curves
@@ -148,6 +150,7 @@ class Training:
             "seed": settings.seed,
             "minutes": settings.minutes,
             "threads": settings.threads,
+            "precision": str(self.precision).removeprefix("torch."),
             "frames": len(self.frames),
             "held_out": len(self.held_out),
             "steps": steps,
@@ -195,7 +198,7 @@ class Training:
             learning_rate=of_stage.learning_rate,
             flow_times=of_stage.flow_times,
             seed=settings.seed,
-            precision=settings.precision,
+            precision=self.precision,
             steps=of_stage.steps,
             minutes=of_stage.share * settings.minutes,
             validate=lambda: validate(module, judge, of_stage.flow_times),
