@@ -16,6 +16,7 @@ DEMO_ARGUMENTS ?=
 PYTEST_ARGUMENTS ?=
 FUZZ_STEPS ?= 1000000
 FUZZ_ARGUMENTS ?=
+BENCH_ARGUMENTS ?=
 TRAIN_CONFIG ?= tabletop
 TRAIN_OUT ?= runs/tabletop
 TRAIN_MINUTES ?=
@@ -25,7 +26,7 @@ export PYTHON DEMO_INSTRUCTION DEMO_SECONDS DEMO_CHECKPOINT TRAIN_CONFIG TRAIN_O
 
 ENTER := . tools/environment.sh;
 
-.PHONY: help setup demo train test fuzz lint types clean
+.PHONY: help setup demo train test bench fuzz lint types clean
 
 help:  ## show this
 	@echo "make ..."
@@ -52,6 +53,9 @@ train: setup  ## train the small model from nothing (about two hours); again: go
 
 test: lint  ## every test, after ruff and mypy
 	@$(ENTER) python -m pytest $(PYTEST_ARGUMENTS)
+
+bench: setup  ## how long acting and reasoning take on this machine: a table into bench_report.md (half an hour)
+	@$(ENTER) exec python bench/report.py $(BENCH_ARGUMENTS)
 
 fuzz: setup  ## a million steps of hostile input to the safety filter, on every core
 	@$(ENTER) exec python bench/fuzz.py --steps $(FUZZ_STEPS) $(FUZZ_ARGUMENTS)

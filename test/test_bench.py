@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Every command in bench/ that measures a figure we quote runs and prints its table."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -19,6 +20,7 @@ SHORT = {
     "joins.py": ["--episodes", "1", "--verbs", "reach", "--latencies", "0.05", "--modes", "asynchronous"],
     "performance.py": ["--count", "2", "--warm-up", "1", "--threads", "1", "--plain", "1", "--tokens", "3"],
     "side_by_side.py": ["--seconds", "1", "--threads", "1"],
+    "report.py": ["--quick", "--only", "act", "--out", os.devnull],
     "record_load.py": ["--seconds", "1", "--factors", "0.3"],
     "safety_step.py": ["--steps", "30", "--warm-up", "5"],
     "soak.py": ["--minutes", "0.1", "--warm-up", "2"],
