@@ -11,6 +11,7 @@ import platform
 from pathlib import Path
 
 import instructvla_ros
+from instructvla_ros.checkpoint_files import newest_checkpoint
 
 
 def versions() -> dict[str, str]:
@@ -38,16 +39,16 @@ def checkpoint_hashes(checkpoint: str | Path) -> dict[str, str]:
         checkpoint: run folder, or one weights file in its checkpoints/.
 
     Returns:
-        Weights (of a folder the last by name), config.json and dataset_statistics.json; empty if there are none here,
-        as when the policy runs on another machine.
+        Weights (of a folder those that the policy loads), config.json and dataset_statistics.json; empty if there are
+        none here, as when the policy runs on another machine.
 
     Raises:
         OSError: a file cannot be read.
     """
     given = Path(checkpoint).expanduser()
     folder = given.parent.parent if given.is_file() else given
-    weights = [given] if given.is_file() else sorted((folder / "checkpoints").glob("*.pt"))[-1:]
-    files = [*weights, folder / "config.json", folder / "dataset_statistics.json"]
+    weights = given if given.is_file() else newest_checkpoint(folder)
+    files = [*([weights] if weights else []), folder / "config.json", folder / "dataset_statistics.json"]
     hashes = {}
     for path in files:
         if path.is_file():

@@ -8,13 +8,13 @@ published checkpoints leave out because they are the same for all of them.
 """
 
 import glob
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
+from instructvla_ros.checkpoint_files import newest_checkpoint
 from instructvla_ros.model.action_expert import OFFICIAL_MASK, TRUE_MASK
 from instructvla_ros.model.settings import CheckpointError, Settings, read_json
 
@@ -60,6 +60,8 @@ class RunFolder:
         constants_file = folder / "tiny_sizes.json"
         constants = read_json(constants_file) if constants_file.exists() else {}
         checkpoint = given if given.is_file() else newest_checkpoint(folder)
+        if checkpoint is None:
+            raise CheckpointError(f"there is no checkpoint {folder / 'checkpoints'}/*.pt")
         return cls(folder, config, statistics, constants, checkpoint)
 
     @property
@@ -168,23 +170,6 @@ class RunFolder:
             for pattern in patterns:
                 found = sorted(folder for folder in root.glob(pattern) if folder.is_dir())
                 yield from found or (root / pattern,)
-
-
-def newest_checkpoint(folder: Path) -> Path:
-    """The checkpoint of a run with the highest step in its name, the latest written among equals.
-
-    Raises:
-        CheckpointError: if there is none.
-    """
-    files = list((folder / "checkpoints").glob("*.pt"))
-    if not files:
-        raise CheckpointError(f"there is no checkpoint {folder / 'checkpoints'}/*.pt")
-
-    def age(file: Path) -> tuple[int, float]:
-        step = re.search(r"step-(\d+)", file.name)
-        return (int(step.group(1)) if step else -1, file.stat().st_mtime)
-
-    return max(files, key=age)
 
 
 def is_base_folder(folder: Path) -> bool:
