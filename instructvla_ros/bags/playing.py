@@ -10,11 +10,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from rosbags.interfaces import QosDurability, QosReliability
-from rosbags.rosbag2 import Reader
-from rosbags.rosbag2.errors import ReaderError
-
 from instructvla_ros.bags import OUTPUTS
+from instructvla_ros.bags.findings import Finding
+from instructvla_ros.bags.reading import Bag, BagReadingError
 from instructvla_ros.bags.writing import Quality
 from instructvla_ros.timing import NANOSECONDS, LatencyWindow
 
@@ -36,46 +34,50 @@ class PlayedTopic:
 class Recording:
     """A bag as it is played.
 
+    ``/clock`` is never played: the player tells the time itself. Of a bag on two clocks, messages on the rarer one are
+    left out.
+
     Args:
-        path: folder of the bag.
+        path: folder of the bag, or a lone file of one.
         everything: whether our own outputs are played too, see :data:`~instructvla_ros.bags.OUTPUTS`.
 
     Raises:
-        PlayingError: it is no bag, or it was cut and has no index.
+        PlayingError: it is no bag, or there is nothing in it to be played.
     """
 
     def __init__(self, path: str | Path, everything: bool = False) -> None:
-        self._reader = Reader(Path(path))
         try:
-            self._reader.open()
-        except (ReaderError, OSError) as error:
-            raise PlayingError(
-                f"{path} cannot be played: {error}. Where it was cut, `ros2 bag reindex` mends it"
-            ) from error
-        self._connections = [c for c in self._reader.connections if everything or c.topic.split("/")[-1] not in OUTPUTS]
-        if not self._reader.message_count or not self._connections:
-            raise PlayingError(f"{path} holds no message to play")
-        self.start, self.end = self._reader.start_time, self._reader.end_time
-        self.topics = {}
-        for connection in self._connections:
-            profiles = connection.ext.offered_qos_profiles  # type: ignore[union-attr]
-            latched = any(profile.durability is QosDurability.TRANSIENT_LOCAL for profile in profiles)
-            reliable = all(profile.reliability is not QosReliability.BEST_EFFORT for profile in profiles)
-            self.topics[connection.topic] = PlayedTopic(connection.msgtype, Quality(reliable, latched, 10))
+            self._bag = Bag(path)
+        except BagReadingError as error:
+            raise PlayingError(str(error)) from error
+        self.topics = {
+            name: PlayedTopic(topic.message_type, topic.quality)
+            for name, topic in self._bag.topics.items()
+            if topic.count and name != "/clock" and (everything or name.split("/")[-1] not in OUTPUTS)
+        }
+        if not self.topics:
+            self._bag.close()
+            raise PlayingError(". ".join([f"{path} holds no message to play", *map(str, self._bag.findings)]))
+        self.start, self.end = self._bag.start, self._bag.end
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """What is wrong with the bag, as far as it has been played."""
+        return self._bag.findings
 
     def messages(self, start: int) -> Iterator[tuple[str, int, bytes]]:
         """Topic, stamp [ns] and bytes from a stamp on; before them, what was latched by then, with that stamp."""
-        latched = [c for c in self._connections if self.topics[c.topic].quality.latched]
+        latched = [name for name, topic in self.topics.items() if topic.quality.latched]
         if start > self.start and latched:
-            newest = {c.topic: data for c, _, data in self._reader.messages(connections=latched, stop=start)}
+            newest = {message.topic: message.data for message in self._bag.messages(latched, self.start, start)}
             for topic, data in newest.items():
-                yield topic, start, bytes(data)
-        for connection, stamp, data in self._reader.messages(connections=self._connections, start=start):
-            yield connection.topic, stamp, bytes(data)
+                yield topic, start, data
+        for message in self._bag.messages(self.topics, start, self.end + 1):
+            yield message.topic, message.stamp, message.data
 
     def close(self) -> None:
         """Let the file go."""
-        self._reader.close()
+        self._bag.close()
 
 
 class Player:
@@ -159,7 +161,7 @@ class Player:
             for topic, stamp, data in self._recording.messages(self._start):
                 if not self._wait(stamp):
                     return
-                self._tell_time(stamp)
+                self._tell_time(self._position)  # later than the stamp where a bag is out of order: no clock goes back
                 self._publish(topic, data)
             if not self._loop:
                 return

@@ -40,6 +40,8 @@ class PlayerNode(RunnableNode):
         self._publishers_of: dict[str, Publisher] = {}
         for topic, played in self._recording.topics.items():
             self._offer(topic, played)
+        self._told = 0
+        self._tell_findings()
         self._clock_publisher = self.create_publisher(Clock, "/clock", 10)
         self._player = Player(
             self._recording,
@@ -55,6 +57,7 @@ class PlayerNode(RunnableNode):
         self.create_service(Trigger, "~/pause", self._on_pause)
         self.create_service(Trigger, "~/resume", self._on_resume)
         self.create_service(Trigger, "~/step", self._on_step)
+        self.create_timer(1.0, self._tell_findings)
         self._ending = False
         self._thread = threading.Thread(target=self._run, name="player", daemon=True)
         self._thread.start()
@@ -64,6 +67,13 @@ class PlayerNode(RunnableNode):
         self._ending = True
         self._player.stop()
         self._thread.join(5.0)
+
+    def _tell_findings(self) -> None:
+        """Say what was found to be wrong with the bag since the last time."""
+        findings = self._recording.findings
+        for finding in findings[self._told :]:
+            self.get_logger().warning(str(finding))
+        self._told = len(findings)
 
     def _offer(self, topic: str, played: PlayedTopic) -> None:
         package, _, name = played.message_type.split("/")
@@ -92,6 +102,8 @@ class PlayerNode(RunnableNode):
                 publisher.wait_for_all_acked()
         errors = ", ".join(f"{1e3 * value:.2f}" for value in self._player.errors.percentiles(50, 95, 99))
         print(f"{self._player.errors.count} messages; late by p50, p95, p99 [ms]: {errors}", flush=True)
+        for finding in self._recording.findings[self._told :]:
+            print(finding, flush=True)
         self.exit_code = 0
 
     def _all_heard(self) -> bool:

@@ -6,10 +6,11 @@
 
 A recording holds pictures, joint states, and what was asked, as text. It is cut where another text begins, and sampled
 at the rate of the robot's profile. An action is the gripper's measured way from one sample to the next, in the units
-of the profile. ROS is not needed: the bags are read by the rosbags library, sqlite3 and mcap alike.
+of the profile. ROS is not needed. Of a bag that was cut or damaged, what can be read is used; what is wrong is said.
 """
 
 import argparse
+import logging
 import sys
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
@@ -17,10 +18,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 from scipy.spatial.transform import Rotation
 
+from instructvla_ros.bags.pictures import PictureError, to_rgb
+from instructvla_ros.bags.reading import Bag, BagReadingError
 from instructvla_ros.policy.action_units import ACTION_UNITS, RotationFormat
 from instructvla_ros.policy.frames import frame_fault
 from instructvla_ros.policy.profile import ProfileError, RobotProfile
@@ -28,15 +30,15 @@ from instructvla_ros.policy.proprioception import PROPRIOCEPTION
 from instructvla_ros.robot.joint_state import JointState, JointStateError
 from instructvla_ros.robot.kinematics import KinematicChain
 from instructvla_ros.robot.urdf import UrdfError
+from instructvla_ros.timing import NANOSECONDS
 from instructvla_ros.training.dataset import DatasetError, DatasetWriter, Demonstration, chunks_of
-from instructvla_ros.training.extras import MissingExtraError, import_extra
+from instructvla_ros.training.extras import MissingExtraError
 from instructvla_ros.training.frames import Frame, Label, encode_picture
 
 CHUNK_LENGTH = 16
 _SHORTEST = 4  # samples of an episode
 _SAME_TIME = 1e-4  # [s] sums of binary fractions fall short of each other by less
-_RAW = {"rgb8": (3, None), "bgr8": (3, cv2.COLOR_BGR2RGB), "rgba8": (4, cv2.COLOR_RGBA2RGB)}
-_RAW |= {"bgra8": (4, cv2.COLOR_BGRA2RGB), "mono8": (1, cv2.COLOR_GRAY2RGB)}
+_LOGGER = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -90,7 +92,7 @@ def read_recording(
         if described is None:
             raise DatasetError(f"{bag} has no {topics.robot_description}: give the robot's URDF with --urdf")
         urdf = described.messages[0].data
-    chain = KinematicChain.from_urdf(urdf, profile.base_frame, profile.tip_frame)
+    chain = profile.chain(urdf)
     for topic in (*topics.images, topics.joint_states):
         if topic not in tracks:
             raise DatasetError(
@@ -176,21 +178,19 @@ def _action(profile: RobotProfile, before: np.ndarray, after: np.ndarray, openin
 
 
 def _read_tracks(bag: Path, topics: Topics) -> dict[str, _Track]:
-    highlevel = import_extra("rosbags.highlevel", "to read recordings")
-    typesys = import_extra("rosbags.typesys", "to read recordings")
     wanted = {*topics.images, topics.joint_states, topics.instruction, topics.robot_description}
     if not bag.exists():
         raise DatasetError(f"there is no recording {bag}")
     rows: dict[str, list[tuple[float, Any]]] = {}
     try:
-        store = typesys.get_typestore(typesys.Stores.ROS2_JAZZY)
-        with highlevel.AnyReader([bag], default_typestore=store) as reader:
-            connections = [connection for connection in reader.connections if connection.topic in wanted]
-            for connection, stamp, raw in reader.messages(connections=connections):
-                message = reader.deserialize(raw, connection.msgtype)
-                rows.setdefault(connection.topic, []).append((_time_of(message, stamp), message))
-    except highlevel.AnyReaderError as error:
-        raise DatasetError(f"{bag} cannot be read: {error}") from error
+        with Bag(bag) as opened:
+            for message, content in opened.decoded(wanted):
+                stamp = opened.header_stamp(message) or message.stamp
+                rows.setdefault(message.topic, []).append((stamp / NANOSECONDS, content))
+            for finding in opened.findings:
+                _LOGGER.warning("%s", finding)
+    except BagReadingError as error:
+        raise DatasetError(str(error)) from error
     tracks = {}
     for topic, found in rows.items():
         found.sort(key=lambda row: row[0])
@@ -198,29 +198,12 @@ def _read_tracks(bag: Path, topics: Topics) -> dict[str, _Track]:
     return tracks
 
 
-def _time_of(message: Any, recorded: int) -> float:
-    """When it was measured [s]; when it was recorded, where it does not say."""
-    stamp = getattr(getattr(message, "header", None), "stamp", None)
-    measured = 0.0 if stamp is None else stamp.sec + 1e-9 * stamp.nanosec
-    return measured if measured > 0.0 else 1e-9 * recorded
-
-
 def _decode(bag: Path, message: Any) -> np.ndarray:
     """``(H, W, 3)`` uint8 RGB."""
-    if hasattr(message, "format"):
-        picture = cv2.imdecode(np.asarray(message.data, dtype=np.uint8), cv2.IMREAD_COLOR)
-        if picture is None:
-            raise DatasetError(f"{bag}: a compressed picture ({message.format}) cannot be decoded")
-        rgb = cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)
-    else:
-        if message.encoding not in _RAW:
-            raise DatasetError(
-                f"{bag}: pictures are {message.encoding}; known are {', '.join(_RAW)} and compressed ones"
-            )
-        channels, conversion = _RAW[message.encoding]
-        rows = np.asarray(message.data, dtype=np.uint8).reshape(message.height, message.step)
-        picture = rows[:, : message.width * channels].reshape(message.height, message.width, channels)
-        rgb = np.ascontiguousarray(picture) if conversion is None else cv2.cvtColor(picture, conversion)
+    try:
+        rgb = to_rgb(message)
+    except PictureError as error:
+        raise DatasetError(f"{bag}: {error}") from error
     fault = frame_fault(rgb)
     if fault:
         raise DatasetError(f"{bag}: a picture cannot be used: {fault}")

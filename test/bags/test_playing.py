@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from instructvla_ros.bags import mcap_file
+from instructvla_ros.bags.findings import Trouble
 from instructvla_ros.bags.playing import Player, PlayingError, Recording
 from instructvla_ros.bags.writing import BagWriter, Quality
 from instructvla_ros.timing import NANOSECONDS
@@ -79,6 +81,46 @@ def test_everything_is_played_only_if_asked_for(bag: Path) -> None:
 def test_what_cannot_be_played_is_told(bag: Path, tmp_path: Path) -> None:
     with pytest.raises(PlayingError, match="start in 0 .. 0.5"):
         Player(Recording(bag), lambda *_: None, lambda _: None, start=9.0)
-    (bag / "bag.mcap").write_bytes((bag / "bag.mcap").read_bytes()[:-50])
-    with pytest.raises(PlayingError, match="reindex"):
+    with pytest.raises(PlayingError, match="nothing at this path"):
+        Recording(tmp_path / "none")
+    (bag / "bag.mcap").write_bytes(b"")
+    with pytest.raises(PlayingError, match="no message to play.*has no bytes"):
         Recording(bag)
+
+
+def test_a_bag_that_was_cut_is_played_to_its_end_and_that_is_told(bag: Path) -> None:
+    (bag / "bag.mcap").write_bytes((bag / "bag.mcap").read_bytes()[:-50])
+    (bag / "metadata.yaml").unlink()
+    recording = Recording(bag)
+    got: list[bytes] = []
+    Player(recording, lambda _, data: got.append(data), lambda _: None, rate=100.0).run()
+    assert got == [b"first", *(str(index).encode() for index in range(COUNT))]
+    assert {Trouble.CUT, Trouble.NO_METADATA} <= {finding.trouble for finding in recording.findings}
+
+
+def test_the_clock_never_goes_back_even_where_the_bag_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mcap_file, "OVERLAP_BYTES", 0)
+    with BagWriter(tmp_path / "bag") as writer:
+        writer.add_topic("/words", "std_msgs/msg/String", Quality())
+        for step in (5, 6, 7, 1, 2, 9):
+            writer.write("/words", START + step * NANOSECONDS // 100, str(step).encode())
+            writer.flush()
+    got: list[str] = []
+    clock: list[int] = []
+    Player(Recording(tmp_path / "bag"), lambda _, data: got.append(data.decode()), clock.append).run()
+    assert sorted(got) == ["1", "2", "5", "6", "7", "9"] and clock == sorted(clock)
+
+
+def test_a_recorded_clock_and_messages_of_another_clock_are_not_played(tmp_path: Path) -> None:
+    with BagWriter(tmp_path / "bag") as writer:
+        writer.add_topic("/words", "std_msgs/msg/String", Quality())
+        writer.add_topic("/clock", "rosgraph_msgs/msg/Clock", Quality())
+        writer.write("/words", 5, b"of a simulation")
+        for index in range(3):
+            writer.write("/words", START + index, str(index).encode())
+            writer.write("/clock", START + index, b"clock")
+    got: list[bytes] = []
+    recording = Recording(tmp_path / "bag", everything=True)
+    Player(recording, lambda _, data: got.append(data), lambda _: None).run()
+    assert got == [b"0", b"1", b"2"]
+    assert Trouble.MIXED_CLOCKS in {finding.trouble for finding in recording.findings}

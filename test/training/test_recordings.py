@@ -13,7 +13,6 @@ from instructvla_ros.sim.arm_model import ARM_JOINTS, GRIPPER_JOINT, HOME, urdf
 from instructvla_ros.training.dataset import DatasetError, read_dataset
 from instructvla_ros.training.recordings import Topics, main, read_recording
 
-rosbags = pytest.importorskip("rosbags", reason="rosbags is not installed: pip install -r requirements/training.txt")
 RATE = 30
 SECONDS = 4
 
@@ -78,6 +77,15 @@ def test_a_recording_becomes_an_episode_for_each_instruction(bag):
         np.testing.assert_allclose(label.chunk[0, 3:6], (0.0, 0.0, 0.04), atol=2e-3)
         np.testing.assert_allclose(frame.state[:3], before[:3, 3], atol=2e-3)
         assert label.chunk[0, 6] == float(0.2 * (index + 1) < 1.99)
+
+
+def test_of_a_recording_that_was_cut_what_is_there_is_used_and_the_cut_is_told(bag, tmp_path, caplog):
+    (file,) = (path for path in bag.iterdir() if path.suffix in (".mcap", ".db3"))
+    cut = tmp_path / file.name
+    cut.write_bytes(file.read_bytes()[: file.stat().st_size * 3 // 5])
+    (episode,) = read_recording(cut, RobotProfile.load("sim"), Topics())
+    assert 5 <= len(episode.frames) < 15
+    assert "that can be read is of /" in caplog.text
 
 
 def test_the_command_writes_a_dataset_that_training_reads(bag, tmp_path, capsys):
