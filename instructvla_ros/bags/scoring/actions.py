@@ -58,9 +58,7 @@ def measured_way(recorded: Recorded, profile: RobotProfile, chain: KinematicChai
     return _motion(recorded, profile, chain) or _pose(recorded, profile)
 
 
-def _of_kind(
-    kind: str, recorded: Recorded, profile: RobotProfile, chain: KinematicChain
-) -> Reference | None:
+def _of_kind(kind: str, recorded: Recorded, profile: RobotProfile, chain: KinematicChain) -> Reference | None:
     if kind == "chunks":
         return ChunkReference(recorded.chunks) if any(len(chunk) for chunk in recorded.chunks) else None
     if kind == "commands":

@@ -259,7 +259,8 @@ class Playback:
     def _look(self, moment: Moment) -> Look:
         primary = self._primary(moment.stamp)
         if primary is None:
-            why = "the recording has no frame of this stamp"
+            # of what it spoke of it may speak when it acts; an observation to act on is lost
+            why = "" if moment.speaks else "the recording has no frame of this stamp"
             return Look(moment.stamp, moment.stamp, (), None, "", None, why, "", 0.0, 0.0)
         pictures = [primary, *(p for view in self.views[1:] if (p := self._beside(view, primary, moment)) is not None)]
         now = self._all_there(pictures) if moment.now is None else moment.now

@@ -310,9 +310,7 @@ def _kind_of(reason: str) -> str:
     return reason.split(" s old, ")[0].rsplit(" is ", 1)[0] + " is too old" if " s old, " in reason else reason
 
 
-def _filtered(
-    looks: Sequence[Look], limits: SafetyLimits, chain: KinematicChain, profile: RobotProfile
-) -> Filtered:
+def _filtered(looks: Sequence[Look], limits: SafetyLimits, chain: KinematicChain, profile: RobotProfile) -> Filtered:
     run = FilterRun(limits, chain, profile)
     for look, following in zip(looks, [*looks[1:], None], strict=True):
         assert look.chunk is not None and look.joint_state is not None, "a policy acts on a joint state only"

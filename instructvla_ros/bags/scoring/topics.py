@@ -70,9 +70,7 @@ class Topics:
     notes: tuple[str, ...]
 
 
-def find_topics(
-    topics: Mapping[str, BagTopic], profile: RobotProfile, views: tuple[str, ...], given: Given
-) -> Topics:
+def find_topics(topics: Mapping[str, BagTopic], profile: RobotProfile, views: tuple[str, ...], given: Given) -> Topics:
     """Find them.
 
     A name that does not begin with a slash is looked for without a namespace first, then in any, if there is only one.
@@ -95,7 +93,7 @@ def find_topics(
         if by_user and not found:
             listed = ", ".join(sorted(name for name, kind in there.items() if kind in kinds)) or "none"
             raise ScoringError(f"the bag has no messages on {name}; topics of type {' or '.join(kinds)}: {listed}")
-        if found and not by_user and found.lstrip("/") != name.lstrip("/") and found != f"{name}/compressed":
+        if found and not by_user and found.removesuffix("/compressed").lstrip("/") != name.lstrip("/"):
             notes.append(f"{found} is taken for {name}")
         return found
 
