@@ -226,7 +226,7 @@ def set_up_wheels() -> bool:
     environment = Environment(ROOT / f".venv{suffix}", on_top_of_distribution=False)
     changed = environment.create()
 
-    names = ["python", "wheels", f"ros-{distribution}", "test"]
+    names = ["python", "wheels", f"ros-{distribution}", "test", "voice"]
     constraints = [
         line
         for name in ("constraints.txt", f"constraints-ros-{distribution}.txt")
@@ -276,7 +276,7 @@ def set_up_distribution(prefix: str) -> bool:
     # cv_bridge of the distribution is compiled for the distribution's numpy: pip must not bring a newer one.
     constraints = [f"numpy=={installed_version(sys.executable, 'numpy')}"]
     title = "Python packages: torch, tokenizers, daqp, mujoco, rosbags (2 GB on disk; minutes)"
-    changed |= environment.install(title, ["python", "test"], constraints)
+    changed |= environment.install(title, ["python", "test", "voice"], constraints)
 
     def build() -> None:
         run(in_environment(

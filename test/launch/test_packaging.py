@@ -25,6 +25,8 @@ SYSTEM_PACKAGES = {
     "yaml": "python3-yaml",
 }
 COMES_WITH = {"OpenGL": "mujoco"}  # hard dependencies of a pinned package
+# Chosen by a parameter, imported late, with an error that says what to install.
+OPTIONAL = {"transformers": "pip install transformers", "audio_common_msgs": "the package audio_common_msgs"}
 
 
 def load(path: Path) -> ModuleType:
@@ -39,13 +41,18 @@ def sources() -> list[Path]:
     return [*sorted((ROOT / "instructvla_ros").rglob("*.py")), *sorted((ROOT / "launch").glob("*.py"))]
 
 
+def imported_by(node: ast.AST) -> list[str]:
+    if isinstance(node, ast.Import):
+        return [alias.name.split(".")[0] for alias in node.names]
+    if isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
+        return [node.module.split(".")[0]]
+    return []
+
+
 def imported_packages() -> Iterator[tuple[str, Path]]:
     for path in sources():
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Import):
-                yield from ((alias.name.split(".")[0], path) for alias in node.names)
-            elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
-                yield node.module.split(".")[0], path
+            yield from ((name, path) for name in imported_by(node))
 
 
 def manifest() -> ElementTree.Element:
@@ -67,7 +74,7 @@ def commands() -> dict[str, str]:
 
 def test_every_import_is_named_in_package_xml_or_pinned_for_pip() -> None:
     runtime = manifest_names("depend", "exec_depend")
-    from_pip = pinned("python.txt")
+    from_pip = pinned("python.txt") | pinned("voice.txt") | set(OPTIONAL)
     unnamed = {}
     for package, path in imported_packages():
         if package in sys.stdlib_module_names or package == "instructvla_ros":
@@ -76,6 +83,18 @@ def test_every_import_is_named_in_package_xml_or_pinned_for_pip() -> None:
         if not known:
             unnamed[package] = path.relative_to(ROOT)
     assert not unnamed
+
+
+def test_what_may_be_missing_is_imported_late_with_an_error_that_says_what_to_install() -> None:
+    optional = pinned("voice.txt") | set(OPTIONAL)
+    for path in sources():
+        text = path.read_text(encoding="utf-8")
+        early = {name for node in ast.parse(text).body for name in imported_by(node)}
+        assert not early & optional, path
+        late = {name for node in ast.walk(ast.parse(text)) for name in imported_by(node)} & optional
+        for name in late:
+            hint = OPTIONAL.get(name, "pip install -r requirements/voice.txt")
+            assert hint in text, f"{path} imports {name} and does not say: {hint}"
 
 
 def test_nothing_is_pinned_for_the_run_time_that_no_module_imports() -> None:

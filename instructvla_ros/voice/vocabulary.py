@@ -1,0 +1,246 @@
+# Copyright 2026 The instructvla_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""What may be said to a robot: things, commands and the words about them, from a YAML file in config/voice/."""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from instructvla_ros.checked_yaml import CheckedMapping
+from instructvla_ros.shared_files import yaml_path
+from instructvla_ros.voice.phrases import (
+    Phrase,
+    PhraseError,
+    parse,
+    sample,
+    sentences,
+    slots_of,
+    to_jsgf,
+    to_pattern,
+    words_of,
+)
+
+VOICE_FOLDER = "config/voice"
+KEYS = (
+    *("things", "commands", "before", "after", "wake", "confirm", "cancel", "stop"),
+    *("decoys", "decoy_things", "pronunciations"),
+)
+IT, OTHER = "it", "other"
+ARTICLES = ("the", "a", "an")
+DECOY = "decoy"
+
+
+@dataclass(frozen=True)
+class Meaning:
+    """What a sentence of the vocabulary means.
+
+    Attributes:
+        kind: ``command``, ``wake`` (called, and nothing else), ``confirm``, ``cancel`` or ``stop``.
+        called: whether the sentence begins with the wake phrase.
+        instruction: of a command: its words without wake phrase and courtesies.
+        task: of a command: its name in the vocabulary.
+        things: of a command: the things that it names, in the order it, other.
+    """
+
+    kind: str
+    called: bool = False
+    instruction: str = ""
+    task: str = ""
+    things: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """All that is understood, and what sounds like it and is not meant.
+
+    Attributes:
+        things: names of things, without article.
+        commands: pairs of a command's name and its phrase with the slots ``{it}`` and ``{other}``.
+        before, after: courtesies around a command.
+        wake: what the robot is called by.
+        confirm, cancel: what answers the robot's question.
+        stop: what stops the arm.
+        decoys: how sentences go on or begin that are no commands; a grammar without them would make commands of these.
+        decoy_things: things that are not there, for the place of a thing in a command.
+        pronunciations: pairs of a word and its phones, in the symbols of the CMU dictionary, beside those known.
+    """
+
+    things: tuple[str, ...]
+    commands: tuple[tuple[str, Phrase], ...]
+    before: tuple[str, ...]
+    after: tuple[str, ...]
+    wake: tuple[str, ...]
+    confirm: tuple[str, ...]
+    cancel: tuple[str, ...]
+    stop: tuple[str, ...]
+    decoys: tuple[str, ...]
+    decoy_things: tuple[str, ...]
+    pronunciations: tuple[tuple[str, str], ...]
+
+    @classmethod
+    def load(cls, name_or_path: str | Path) -> Vocabulary:
+        """Read a vocabulary.
+
+        Args:
+            name_or_path: a name in config/voice/, or the path of a YAML file.
+
+        Raises:
+            YamlError: the file does not say what it should.
+            UnknownNameError: no vocabulary has this name.
+        """
+        file = CheckedMapping.from_file(yaml_path(VOICE_FOLDER, "vocabulary", name_or_path), KEYS)
+
+        def expanded(key: str) -> tuple[str, ...]:
+            try:
+                return tuple(dict.fromkeys(text for line in file.names(key) for text in sentences(parse(line))))
+            except PhraseError as error:
+                raise file.refuse(key, str(error)) from error
+
+        commands: list[tuple[str, Phrase]] = []
+        by_name = file.mapping("commands", None)
+        for name in by_name.keys:
+            for line in by_name.names(name):
+                try:
+                    phrase = parse(line)
+                except PhraseError as error:
+                    raise by_name.refuse(name, str(error)) from error
+                if sorted(slots_of(phrase)) not in ([IT], [IT, OTHER]):
+                    raise by_name.refuse(name, f"{line!r} must name {{it}} once, and {{other}} once at most")
+                commands.append((name, phrase))
+        spoken = file.mapping("pronunciations", None)
+        pronunciations = tuple((word, phones) for word in spoken.keys for phones in spoken.names(word))
+        return cls(
+            things=expanded("things"),
+            commands=tuple(commands),
+            before=expanded("before"),
+            after=expanded("after"),
+            wake=expanded("wake"),
+            confirm=expanded("confirm"),
+            cancel=expanded("cancel"),
+            stop=expanded("stop"),
+            decoys=expanded("decoys"),
+            decoy_things=expanded("decoy_things"),
+            pronunciations=pronunciations,
+        )
+
+    def only(self, things: Iterable[str]) -> Vocabulary:
+        """The same with fewer things: those that lie before the robot.
+
+        Raises:
+            ValueError: a thing is not in the vocabulary, or none is given.
+        """
+        wanted = tuple(dict.fromkeys(" ".join(thing.lower().split()) for thing in things))
+        strange = [thing for thing in wanted if thing not in self.things]
+        if strange or not wanted:
+            raise ValueError(
+                f"things: {', '.join(strange) or 'none given'}; the vocabulary knows {', '.join(self.things)}"
+            )
+        return replace(self, things=wanted)
+
+    @property
+    def words(self) -> set[str]:
+        """Every word of the vocabulary, decoys included."""
+        courtesies = (self.before, self.after, self.wake)
+        lists = (self.things, *courtesies, self.confirm, self.cancel, self.stop, self.decoys, self.decoy_things)
+        found = {word for group in lists for text in group for word in text.split()}
+        return found.union(ARTICLES[:1], *(words_of(phrase) for _, phrase in self.commands))
+
+    def jsgf(self) -> str:
+        """A grammar of everything that may be said, decoys included, in JSGF."""
+        commands = " | ".join(to_jsgf(phrase) for _, phrase in self.commands)
+
+        def rule(texts: Iterable[str]) -> str:
+            return " | ".join(texts)
+
+        return (
+            "#JSGF V1.0;\n"
+            "grammar robot;\n"
+            f"<thing> = {rule((*self.things, *self.decoy_things))};\n"
+            f"<{IT}> = the <thing>;\n<{OTHER}> = the <thing>;\n"
+            f"<before> = {rule(self.before)};\n<after> = {rule(self.after)};\n<wake> = {rule(self.wake)};\n"
+            f"<{DECOY}> = {rule(self.decoys)};\n"
+            f"<command> = {commands};\n"
+            f"<said> = [<before>] <command> [<after>];\n"
+            f"<answer> = {rule((*self.confirm, *self.cancel))};\n"
+            f"<stop> = ({rule(self.stop)})+;\n"
+            f"<no_command> = <{DECOY}> <command> | <command> <{DECOY}> | <before> <{DECOY}> | <{DECOY}>+;\n"
+            "public <sentence> = [<wake>] <said> | <wake> | <answer> | [<wake>] <stop> | <no_command>;\n"
+        )
+
+    def meaning(self, text: str) -> Meaning | None:
+        """What a sentence means.
+
+        Args:
+            text: words in small letters.
+
+        Returns:
+            None if it is no sentence of this vocabulary, or a decoy makes it another one.
+        """
+        words = " ".join(re.sub(r"[^a-z' ]", " ", text.lower()).split())
+        called = False
+        for phrase in sorted(self.wake, key=len, reverse=True):
+            if words == phrase or words.startswith(f"{phrase} "):
+                words, called = words[len(phrase) :].strip(), True
+                break
+        if not words:
+            return Meaning("wake", called) if called else None
+        if self._is_stop(words):
+            return Meaning("stop", called)
+        if words in self.confirm:
+            return Meaning("confirm", called)
+        if words in self.cancel:
+            return Meaning("cancel", called)
+        plain = _without(_without(words, self.before, front=True), self.after, front=False)
+        for task, phrase in self.commands:
+            match = re.fullmatch(to_pattern(phrase), f"{plain} ")
+            if match is None:
+                continue
+            named = [self._thing(match[slot]) for slot in (IT, OTHER) if slot in match.groupdict()]
+            things = tuple(thing for thing in named if thing is not None)
+            if len(things) == len(named) == len(set(things)):
+                return Meaning("command", called, plain, task, things)
+        return None
+
+    def sample(self, rng: random.Random) -> tuple[str, Meaning]:
+        """A command by chance, with what it means."""
+        while True:
+            _, phrase = rng.choice(self.commands)
+            it, other = (f"the {thing}" for thing in rng.sample(self.things, 2))
+            parts = (
+                rng.choice(("", "", *self.before)),
+                sample(phrase, rng, {IT: it, OTHER: other}),
+                rng.choice(("", "", *self.after)),
+            )
+            text = " ".join(filter(None, parts))
+            meaning = self.meaning(text)
+            if meaning is not None:
+                return text, meaning
+
+    def _is_stop(self, words: str) -> bool:
+        """Whether the words are nothing but stops."""
+        rest = words
+        while rest:
+            fitting = [text for text in self.stop if rest == text or rest.startswith(f"{text} ")]
+            if not fitting:
+                return False
+            rest = rest[len(max(fitting, key=len)) :].strip()
+        return True
+
+    def _thing(self, text: str) -> str | None:
+        words = text.split()
+        name = " ".join(words[1:] if words[0] in ARTICLES else words)
+        return name if name in self.things else None
+
+
+def _without(words: str, courtesies: tuple[str, ...], *, front: bool) -> str:
+    """Words without a courtesy at their front or end; at the end as often as there is one."""
+    for courtesy in sorted(courtesies, key=len, reverse=True):
+        if front and words.startswith(f"{courtesy} "):
+            return words[len(courtesy) :].strip()
+        if not front and words.endswith(f" {courtesy}"):
+            return words[: -len(courtesy)].strip()
+    return words
