@@ -237,6 +237,17 @@ RECORDER_NODE = (
         minimum=1.0,
         maximum=16384.0,
     ),
+    Parameter(
+        "split_megabytes",
+        0.0,
+        "The recording goes on in another bag, `path` with _000, _001 and so on, after so much; 0: never.",
+        unit="MB",
+        minimum=0.0,
+        maximum=1_000_000.0,
+    ),
+    Parameter(
+        "split_seconds", 0.0, "Likewise after so long; 0: never.", unit="s", minimum=0.0, maximum=1_000_000.0
+    ),
     Parameter("flight_recorder", True, "Whether the last while is kept in memory and written after an incident."),
     Parameter(
         "flight_folder", "", "Where bags of incidents are written; empty: `instructvla_incidents` in the home folder."
@@ -269,6 +280,14 @@ RECORDER_NODE = (
         maximum=1_000_000,
     ),
     Parameter("burst_window", 2.0, "See `burst_interventions`.", unit="s", minimum=0.1, maximum=60.0),
+    Parameter(
+        "flight_total_megabytes",
+        20_000.0,
+        "Where incidents take more together, the oldest are deleted, never the newest; 0: none is.",
+        unit="MB",
+        minimum=0.0,
+        maximum=100_000_000.0,
+    ),
     Parameter(
         "disk_reserve",
         500.0,

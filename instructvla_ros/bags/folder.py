@@ -91,7 +91,7 @@ class BagFolder:
 
     def _listed(self, path: Path) -> list[Path]:
         """The files that metadata.yaml names and that are there; all that are there where it names none of them."""
-        found = sorted((file for file in path.iterdir() if _kind(file)), key=_numbered)
+        found = sorted((file for file in path.iterdir() if _is_stored(file)), key=_numbered)
         names = self._metadata.get("relative_file_paths")
         names = [Path(str(name)).name for name in names] if isinstance(names, list) else []
         for name in names:
@@ -101,16 +101,15 @@ class BagFolder:
         return [path / name for name in names if (path / name).exists()] or found
 
     def _open(self, path: Path) -> None:
+        if not _is_stored(path):
+            raise OSError(f"{path.name} is neither an .mcap nor a .db3 file")
         if not path.stat().st_size:
             self._findings.add(Trouble.EMPTY, f"{path} has no bytes: nothing was recorded in it", detail=str(path))
             return
         if path.suffix in _COMPRESSED:
             path = self._decompressed(path)
-        kind = _kind(path)
-        if kind is None:
-            raise OSError(f"{path.name} is neither an .mcap nor a .db3 file")
         try:
-            file: StoredFile = kind(path, self._findings)
+            file: StoredFile = (McapFile if path.suffix == ".mcap" else SqliteFile)(path, self._findings)
         except PermissionError:
             raise
         except OSError as error:
@@ -149,9 +148,8 @@ class _CompressedMessages:
         self._file.close()
 
 
-def _kind(path: Path) -> type[McapFile] | type[SqliteFile] | None:
-    suffix = Path(path.stem).suffix if path.suffix in _COMPRESSED else path.suffix
-    return McapFile if suffix == ".mcap" else SqliteFile if suffix == ".db3" else None
+def _is_stored(path: Path) -> bool:
+    return (Path(path.stem).suffix if path.suffix in _COMPRESSED else path.suffix) in (".mcap", ".db3")
 
 
 def _numbered(path: Path) -> list[tuple[int, str]]:

@@ -36,7 +36,7 @@ class SqliteFile:
         self._broken = False
         try:
             self._read_topics()
-        except apsw.Error as error:
+        except (apsw.Error, ValueError, TypeError) as error:
             text = f"{path} cannot be read, it has no list of topics: {error}"
             findings.add(Trouble.UNREADABLE, text, detail=str(path))
             return
@@ -45,7 +45,7 @@ class SqliteFile:
             # the rows' data are not looked at by this: whether they are there shows when they are read
             page, pages = _pages(path)
             self._broken = page * pages > path.stat().st_size
-        except apsw.Error:
+        except (apsw.Error, ValueError, TypeError):
             self._broken = True
         if self._broken:
             self._count()
@@ -54,17 +54,21 @@ class SqliteFile:
         """Messages in the order of their times; of a file that is damaged, as they stand in it."""
         topics = {n: topic for n, topic in self._topics.items() if wanted is None or topic.name in wanted}
         # the index of a damaged file may be damaged too
-        table, order = ("messages NOT INDEXED", "id") if self._broken else ("messages", "timestamp")
+        table, order = ("messages NOT INDEXED", "rowid") if self._broken else ("messages", "timestamp")
         last: tuple[int, str] | None = None
         try:
             for place, number, stamp, data in self._database.execute(
-                f"SELECT id, topic_id, timestamp, data FROM {table} WHERE timestamp >= ? AND timestamp < ? "
+                f"SELECT rowid, topic_id, timestamp, data FROM {table} WHERE timestamp >= ? AND timestamp < ? "
                 f"AND topic_id IN ({', '.join(map(str, topics))}) ORDER BY {order}",
                 (_FIRST if start is None else start, _LAST if stop is None else stop),
             ):
+                if not (isinstance(stamp, int) and isinstance(data, bytes)):
+                    text = f"a message of {topics[number].name} in {self.path} is damaged and left out: row {place}"
+                    self._findings.add(Trouble.DAMAGED, text, topics[number].name, detail=str(self.path))
+                    continue
                 last = (stamp, topics[number].name)
-                yield Row(stamp, place, topics[number], bytes(data))
-        except apsw.Error as error:
+                yield Row(stamp, place, topics[number], data)
+        except (apsw.Error, ValueError) as error:  # the latter where text is not UTF-8
             self._findings.add_cut(str(self.path), error, last)
 
     def close(self) -> None:

@@ -10,9 +10,7 @@ is written by a thread of its own. It is a process beside the control loop: what
 
 from __future__ import annotations
 
-import argparse
 import json
-import shutil
 import sys
 import threading
 import time
@@ -31,10 +29,12 @@ from std_msgs.msg import Bool, Float64MultiArray, String
 from std_srvs.srv import Trigger
 from trajectory_msgs.msg import JointTrajectory
 
+from instructvla_ros.bags.incidents import delete_old, incident_path, write_incident
 from instructvla_ros.bags.intake import Intake
 from instructvla_ros.bags.origin import checkpoint_hashes, versions
 from instructvla_ros.bags.ring import Message, Ring, Triggers
-from instructvla_ros.bags.writing import BagWriter, Quality
+from instructvla_ros.bags.splitting import SplitWriter
+from instructvla_ros.bags.writing import Quality
 from instructvla_ros.msg import ActionChunk, Reasoning, SafetyStatus
 from instructvla_ros.nodes import qos
 from instructvla_ros.nodes.diagnostics import diagnostic
@@ -90,7 +90,9 @@ class RecorderNode(RunnableNode):
         self._saving: threading.Thread | None = None
         self._ending = threading.Event()
 
-        self._writer = BagWriter(given.path, self._about) if given.path else None
+        self._writer: SplitWriter | None = None
+        if given.path:
+            self._writer = SplitWriter(given.path, self._about, given.split_megabytes, given.split_seconds)
         self._recording: Intake | None = None
         if self._writer is not None:
             self._recording = Intake("bag", given.queue_megabytes, self._write, self._flush, self._on_disk_error)
@@ -269,7 +271,7 @@ class RecorderNode(RunnableNode):
         if self._saving is not None and self._saving.is_alive():
             return f"{why}; an incident is being written already"
         folder = Path(self._given.flight_folder or Path.home() / "instructvla_incidents").expanduser()
-        path = folder / time.strftime("incident_%Y-%m-%d_%H-%M-%S")
+        path = incident_path(folder)
         self._saving = threading.Thread(target=self._save_now, args=(path, why), name="incident")
         self._saving.start()
         return f"{why}; the last {self._given.flight_seconds:g} s will be in {path}"
@@ -278,16 +280,10 @@ class RecorderNode(RunnableNode):
         assert self._ring is not None
         self._ending.wait(self._given.flight_after)
         messages = self._ring.snapshot()
-        needed = sum(len(message.data) for message in messages) / 1e6 + self._given.disk_reserve
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            free = shutil.disk_usage(path.parent).free / 1e6
-            if free < needed:
-                raise OSError(f"{free:.0f} MB are free on the disk, {needed:.0f} MB with the reserve are needed")
-            with BagWriter(path, {**self._about, "incident": why}) as writer:
-                for message in messages:
-                    writer.add_topic(message.topic, *self._types[message.topic])
-                    writer.write(message.topic, message.stamp, message.data)
+            write_incident(
+                path, messages, self._types, {**self._about, "incident": why}, self._given.disk_reserve
+            )
         except (OSError, LookupError) as error:
             self._trouble = f"the incident ({why}) could not be written to {path}: {error}"
             self.get_logger().error(self._trouble)
@@ -295,6 +291,12 @@ class RecorderNode(RunnableNode):
         self._saves += 1
         self._said = str(path)
         self.get_logger().info(f"{path}: {len(messages)} messages, {why}")
+        try:
+            most = self._given.flight_total_megabytes
+            for old in delete_old(path.parent, most):
+                self.get_logger().info(f"{old} is deleted: the incidents took more than {most:g} MB")
+        except OSError as error:
+            self.get_logger().warning(f"an old incident cannot be deleted: {error}")
 
     def _all_lost(self) -> str:
         lost = self._lost + (self._recording.lost if self._recording else Counter())
@@ -321,35 +323,6 @@ class RecorderNode(RunnableNode):
 def main() -> int:
     """Run the node until it is told to stop."""
     return run_node(RecorderNode)
-
-
-def record() -> int:
-    """Record into a folder until Ctrl-C: the node with a command line of its own."""
-    parser = argparse.ArgumentParser(
-        description="Record inputs and outputs of policy and filter.", epilog="--ros-args and what follows goes to ROS."
-    )
-    parser.add_argument("path", nargs="?", default="", help="folder to make; default: recording_ and the time")
-    parser.add_argument("--images", choices=("received", "jpeg"), default="received")
-    parser.add_argument("--compressed", action="store_true", help="cameras come as CompressedImage")
-    parser.add_argument("--cameras", choices=("used", "all"), default="all")
-    parser.add_argument("--robot", default="", help="profile to keep in the bag")
-    argv, ros = sys.argv[1:], []
-    if "--ros-args" in argv:
-        at = argv.index("--ros-args")
-        argv, ros = argv[:at], argv[at:]
-    given = parser.parse_args(argv)
-    parameters = {
-        "path": given.path or time.strftime("recording_%Y-%m-%d_%H-%M-%S"),
-        "images": given.images,
-        "image_transport": "compressed" if given.compressed else "raw",
-        "cameras": given.cameras,
-        "robot": given.robot,
-        "flight_recorder": False,
-    }
-    sys.argv[1:] = [*(ros or ["--ros-args"])]
-    for name, value in parameters.items():
-        sys.argv += ["-p", f"{name}:={json.dumps(value)}"]
-    return main()
 
 
 if __name__ == "__main__":
