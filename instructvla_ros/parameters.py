@@ -410,6 +410,19 @@ CONSOLE_NODE = (
     Parameter("wrist_camera_pose", "", "The same of `wrist_image`, for one that does not move with the arm."),
 )
 
+MARKERS_NODE = (
+    ROBOT,
+    Parameter(
+        "limits",
+        "",
+        "Safety limits to draw: a name in config/limits/, or a path; empty: those that the profile names.",
+    ),
+    Parameter("rate", 10.0, "How often the markers are published.", unit="Hz", minimum=0.5, maximum=50.0),
+    Parameter(
+        "trail", 5.0, "How far back the way of the gripper is drawn.", unit="s", minimum=0.0, maximum=120.0
+    ),
+)
+
 NODES = {
     "policy_node": POLICY_NODE,
     "safety_filter_node": SAFETY_FILTER_NODE,
@@ -419,6 +432,7 @@ NODES = {
     "player_node": PLAYER_NODE,
     "console_node": CONSOLE_NODE,
     "instruction_server_node": INSTRUCTION_SERVER_NODE,
+    "markers_node": MARKERS_NODE,
 }
 
 
