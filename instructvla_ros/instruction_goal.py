@@ -146,7 +146,7 @@ class InstructionGoal:
         """Where it is."""
         if self._over is not None:
             return Phase.RESTING
-        if self._epoch is None:
+        if self._last_chunk is None:
             return Phase.THINKING if self._reasoning else Phase.WAITING
         return Phase.ACTING if self._still_since is None else Phase.SETTLING
 
@@ -155,7 +155,7 @@ class InstructionGoal:
         """More about the phase, in words; may be empty."""
         if self._over is not None:
             return self._over[1]
-        return self._policy_says if self._epoch is None and not self._reasoning else ""
+        return self._policy_says if self._last_chunk is None and not self._reasoning else ""
 
     @property
     def reasoning(self) -> tuple[str, bool]:

@@ -63,8 +63,8 @@ class World:
 def test_a_goal_goes_from_waiting_to_settled_and_ends_when_the_arm_rests() -> None:
     world = World()
     world.goal.see_policy("not acting: no image from the primary camera yet")
-    world.go(0.2)
-    assert world.goal.phase is Phase.WAITING and "no image" in world.goal.message
+    world.go(0.2, chunk(steps=0))
+    assert world.goal.phase is Phase.WAITING and "no image" in world.goal.message, "an opened epoch is no motion yet"
     world.goal.see_reasoning(TEXT, "The cube is", False)
     world.goal.see_reasoning("another", "words of another instruction", True)
     assert world.goal.phase is Phase.THINKING and world.goal.reasoning == ("The cube is", False)
