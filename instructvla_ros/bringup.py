@@ -19,6 +19,14 @@ from pathlib import Path
 
 from instructvla_ros.bags import OUTPUTS
 from instructvla_ros.parameters import DEMO_SCENE, NODES, POLICY_NODE, SAFETY_FILTER_NODE, Parameter
+from instructvla_ros.policy.profile import RobotProfile
+from instructvla_ros.policy.profile_interface import (
+    ACTIONS,
+    COMMAND_NAMES,
+    GRIPPER_NAMES,
+    IMAGE_NAMES,
+    RobotInterface,
+)
 from instructvla_ros.shared_files import PACKAGE, shared_folder
 
 Value = bool | int | float | str
@@ -37,6 +45,9 @@ PASSED_ON: dict[str, Parameter] = {
     if parameter.name not in ("robot", "checkpoint", "autostart")
 }
 """Parameters that bringup takes as they are declared and hands to the node that declares them."""
+
+
+_ACTION_PARTS = ("send_goal", "cancel_goal", "get_result", "feedback", "status")
 
 
 @dataclass(frozen=True)
@@ -84,6 +95,30 @@ def yaml_value(value: Value) -> str:
     return "".join(character if character.isprintable() else f"\\U{ord(character):08x}" for character in quoted)
 
 
+def profile_remappings(interface: RobotInterface) -> tuple[tuple[str, str], ...]:
+    """Pairs of our own topic names and the profile's, for every node of a robot."""
+    pairs = [
+        ("joint_states", interface.joint_states),
+        ("robot_description", interface.robot_description.topic),
+        ("end_effector_pose", interface.end_effector_pose.topic),
+    ]
+    for view, camera in interface.cameras.items():
+        ours = IMAGE_NAMES[view]
+        pairs += [(ours, camera.topic), (f"{ours}/compressed", f"{camera.topic}/compressed")]
+    output, gripper = interface.output, interface.gripper_output
+    pairs += _command_pairs(output.kind, COMMAND_NAMES[output.kind], output.topic)
+    if gripper.kind in GRIPPER_NAMES:
+        pairs += _command_pairs(gripper.kind, GRIPPER_NAMES[gripper.kind], gripper.topic)
+    return tuple((ours, theirs) for ours, theirs in pairs if ours != theirs)
+
+
+def _command_pairs(kind: str, ours: str, theirs: str) -> list[tuple[str, str]]:
+    if kind not in ACTIONS:
+        return [(ours, theirs)]
+    # ROS 2 remaps the topics and services that an action is made of, not the action itself
+    return [(f"{ours}/_action/{part}", f"{theirs}/_action/{part}") for part in _ACTION_PARTS]
+
+
 def bringup_processes(
     robot: str,
     checkpoint: str,
@@ -115,27 +150,36 @@ def bringup_processes(
 
     Raises:
         TypeError: neither node declares one of the parameters.
+        ProfileError: there is no such profile, or it is wrong.
     """
     unknown = set(parameters) - set(PASSED_ON)
     if unknown:
         raise TypeError(f"{', '.join(sorted(unknown))}: no parameter of policy_node or safety_filter_node")
-    given: dict[str, Value] = {"robot": robot, "checkpoint": checkpoint, "autostart": autostart, **parameters}
+    interface = RobotProfile.load(robot).interface
+    if simulate is None:
+        simulate = robot == SIMULATED_ROBOT
+    given: dict[str, Value] = {"robot": robot, "checkpoint": checkpoint, "autostart": autostart}
+    given |= {"output": interface.output.kind, "gripper_output": interface.gripper_output.kind}
+    if simulate:
+        given["arm"] = True
+    given |= {name: value for name, value in parameters.items() if value != "profile"}
     shared: dict[str, Value] = {"use_sim_time": True} if use_sim_time else {}
+    remappings = profile_remappings(interface)
 
     def node(executable: str) -> NodeProcess:
         declared = {parameter.name for parameter in NODES[executable]}
         own = {name: value for name, value in given.items() if name in declared}
-        return NodeProcess(executable, executable, namespace, {**own, **shared})
+        return NodeProcess(executable, executable, namespace, {**own, **shared}, remappings)
 
     processes = [node("safety_filter_node"), node("policy_node")]
-    if simulate is None:
-        simulate = robot == SIMULATED_ROBOT
     if simulate:
-        processes.insert(0, NodeProcess("sim_arm_node", "sim_arm_node", namespace, shared))
+        processes.insert(0, NodeProcess("sim_arm_node", "sim_arm_node", namespace, shared, remappings))
     if record or flight_recorder:
         recording: dict[str, Value] = {"path": record, "robot": robot, "flight_recorder": flight_recorder}
         recording |= {name: given[name] for name in ("image_transport",) if name in given}
-        processes.append(NodeProcess("recorder_node", "recorder_node", namespace, {**recording, **shared}))
+        processes.append(
+            NodeProcess("recorder_node", "recorder_node", namespace, {**recording, **shared}, remappings)
+        )
     return processes
 
 
@@ -229,11 +273,13 @@ def replay_processes(
         autostart=True,
         record="",
         flight_recorder=False,
-        **parameters,
+        **{"arm": True, **parameters},
     )
     if not drive:
-        dry = tuple((name, f"replay/{name}") for name in ("joint_trajectory", "gripper_command"))
-        processes[0] = replace(processes[0], remappings=dry)
+        commands = {**COMMAND_NAMES, **GRIPPER_NAMES}
+        dry = [pair for kind, name in commands.items() for pair in _command_pairs(kind, name, f"replay/{name}")]
+        kept = [pair for pair in processes[0].remappings if pair[0] not in dict(dry)]
+        processes[0] = replace(processes[0], remappings=(*kept, *dry))
     if own_player:
         played: dict[str, Value] = {"bag": bag, "rate": rate, "start": start, "loop": loop, "wait": REPLAY_WAIT}
         processes.append(NodeProcess("player_node", "player_node", "", played, tuple(remaps)))

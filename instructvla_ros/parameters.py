@@ -15,6 +15,8 @@ from functools import partial
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
+from instructvla_ros.policy.profile_interface import ARM_OUTPUTS, GRIPPER_OUTPUTS, TRANSPORTS
+
 if TYPE_CHECKING:
     from rcl_interfaces.msg import SetParametersResult
     from rclpy.node import Node
@@ -80,9 +82,10 @@ ROBOT = Parameter("robot", "", "Profile of the robot: a name in config/robots/, 
 
 IMAGE_TRANSPORT = Parameter(
     "image_transport",
-    "raw",
-    "How images come: sensor_msgs/Image on `image`, or sensor_msgs/CompressedImage on `image/compressed`.",
-    choices=("raw", "compressed"),
+    "profile",
+    "How images come: `profile`: as the robot's profile says of each camera; `raw`: sensor_msgs/Image on `image`; "
+    "`compressed`: sensor_msgs/CompressedImage on `image/compressed`.",
+    choices=("profile", *TRANSPORTS),
 )
 
 POLICY_NODE = (
@@ -134,16 +137,52 @@ SAFETY_FILTER_NODE = (
     Parameter(
         "limits",
         "",
-        "Safety limits: a name in config/limits/, or the path of a YAML file; empty: those named like the robot.",
+        "Safety limits: a name in config/limits/, or the path of a YAML file; empty: those that the profile names.",
     ),
     Parameter("rate", 100.0, "How often the filter runs.", unit="Hz", minimum=10.0, maximum=1000.0),
     Parameter(
+        "arm",
+        False,
+        "Whether commands go to the driver. Without it all is a dry run: the filter works and reports, on an arm that "
+        "is thought to follow. A simulated robot needs no arming.",
+    ),
+    Parameter(
+        "output",
+        "profile",
+        "What the arm driver is sent; `profile`: as the robot's profile says.",
+        choices=("profile", *ARM_OUTPUTS),
+    ),
+    Parameter(
+        "gripper_output",
+        "profile",
+        "What the gripper driver is sent; `profile`: as the robot's profile says.",
+        choices=("profile", *GRIPPER_OUTPUTS),
+    ),
+    Parameter(
         "speed_scale",
         1.0,
-        "Share of the speeds in the limits that is allowed; 0: the arm rests. It can only make the limits stricter.",
+        "Share of the asked speed, and of the speeds in the limits; 0: the arm rests. The path keeps its shape.",
         minimum=0.0,
         maximum=1.0,
         dynamic=True,
+    ),
+    Parameter(
+        "hold_to_run",
+        "off",
+        "Whether the arm moves only while a button is held: `bool`: std_msgs/Bool on `hold_to_run`; `joy`: the button "
+        "`hold_button` of sensor_msgs/Joy on `joy`.",
+        choices=("off", "bool", "joy"),
+    ),
+    Parameter(
+        "hold_button", 4, "Number of the button of `joy`, from 0; 4 is often the left top one.", minimum=0, maximum=63
+    ),
+    Parameter(
+        "hold_timeout",
+        0.3,
+        "How long the button counts as held after its last message.",
+        unit="s",
+        minimum=0.05,
+        maximum=2.0,
     ),
     Parameter(
         "realtime_priority",

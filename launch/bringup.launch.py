@@ -23,12 +23,18 @@ DESCRIPTIONS = {parameter.name: parameter.description for parameter in POLICY_NO
 def declared(parameter: Parameter) -> DeclareLaunchArgument:
     """A launch argument for a node's parameter."""
     unit = f" [{parameter.unit}]" if parameter.unit else ""
+    switch = isinstance(parameter.default, bool)
     return DeclareLaunchArgument(
         parameter.name,
-        default_value=str(parameter.default),
-        choices=parameter.choices or None,
+        default_value=str(parameter.default).lower() if switch else str(parameter.default),
+        choices=SWITCH if switch else parameter.choices or None,
         description=parameter.description + unit,
     )
+
+
+def value_of(parameter: Parameter, text: str) -> bool | int | float | str:
+    """A launch argument as its node takes it."""
+    return text == "true" if isinstance(parameter.default, bool) else type(parameter.default)(text)
 
 
 def start_nodes(context: LaunchContext) -> list[Action]:
@@ -38,7 +44,9 @@ def start_nodes(context: LaunchContext) -> list[Action]:
         return context.perform_substitution(LaunchConfiguration(name))
 
     simulate = argument("sim")
-    given = {name: type(parameter.default)(argument(name)) for name, parameter in PASSED_ON.items()}
+    given = {name: value_of(parameter, argument(name)) for name, parameter in PASSED_ON.items()}
+    if not given["arm"]:
+        del given["arm"]  # the simulated arm is armed where it is started here
     processes = bringup_processes(
         argument("robot"),
         argument("checkpoint"),

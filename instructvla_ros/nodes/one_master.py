@@ -46,6 +46,10 @@ class OneMaster:
         for subscription in heard:
             self._watch(subscription)
 
+    def own(self, publishers: Sequence[Publisher]) -> None:
+        """Counts more topics as the node's own."""
+        self._own = [*self._own, *(publisher.topic_name for publisher in publishers)]
+
     def broken(self) -> Intervention | None:
         """The first topic that has too many masters now, by name; None where all is well."""
         for topic in (*self._dead, *self._own):

@@ -41,11 +41,11 @@ from instructvla_ros.policy.act_reports import ReasoningUpdate, TickResult, Tick
 from instructvla_ros.policy.interfaces import Model
 from instructvla_ros.policy.policy import Policy, PolicyError
 from instructvla_ros.policy.profile import RobotProfile
-from instructvla_ros.robot.kinematics import KinematicChain
+from instructvla_ros.policy.profile_interface import IMAGE_NAMES
+from instructvla_ros.robot.joint_state_merger import JointStateMerger
 from instructvla_ros.srv import Ask
 from instructvla_ros.timing import FixedRateThread
 
-IMAGE_TOPICS = {"primary": "image", "wrist": "wrist_image"}
 ANSWER_TIMEOUT = 60.0  # longest wait for an answer to ~/ask [s]
 _LONGEST_WAIT = 0.1  # [s] between two looks at whether there is something to think about
 
@@ -62,6 +62,7 @@ class PolicyNode(LifecycleNode, RunnableNode):
         super().__init__("policy_node")
         self._given = declare(self, POLICY_NODE)
         self._profile = RobotProfile.load(self._given.robot)
+        self._merger = JointStateMerger(self._profile.joints, self._profile.gripper.joint)
         self._model: Model | None = None
         self._urdf: str | None = None
         self._instruction = ""
@@ -183,12 +184,16 @@ class PolicyNode(LifecycleNode, RunnableNode):
 
     def _subscribe(self, num_views: int) -> None:
         made = self._subscriptions_made
-        made.append(self.create_subscription(String, "robot_description", self._on_robot_description, qos.LATCHED))
+        description = self._profile.urdf()
+        if description is None:
+            made.append(self.create_subscription(String, "robot_description", self._on_robot_description, qos.LATCHED))
+        else:
+            self._on_robot_description(String(data=description))
         made.append(self.create_subscription(JointStateMessage, "joint_states", self._on_joint_state, qos.SENSOR))
         made.extend(qos.subscribe_latched_or_not(self, String, "instruction", self._on_instruction))
-        compressed = self._given.image_transport == "compressed"
-        for view in list(IMAGE_TOPICS)[:num_views]:
-            topic = f"{IMAGE_TOPICS[view]}/compressed" if compressed else IMAGE_TOPICS[view]
+        for view in list(IMAGE_NAMES)[:num_views]:
+            compressed = self._profile.interface.transport(view, self._given.image_transport) == "compressed"
+            topic = f"{IMAGE_NAMES[view]}/compressed" if compressed else IMAGE_NAMES[view]
             kind = CompressedImage if compressed else Image
             made.append(self.create_subscription(kind, topic, partial(self._on_image, view), qos.SENSOR))
 
@@ -197,7 +202,7 @@ class PolicyNode(LifecycleNode, RunnableNode):
         if model is None or message.data == self._urdf:
             return
         try:
-            chain = KinematicChain.from_urdf(message.data, self._profile.base_frame, self._profile.tip_frame)
+            chain = self._profile.chain(message.data)
             seed = None if self._given.seed < 0 else self._given.seed
             policy = Policy(model, self._profile, chain, dataset=self._given.dataset or None, seed=seed)
             reasoning = None if self._given.reasoning == "profile" else self._given.reasoning
@@ -223,9 +228,10 @@ class PolicyNode(LifecycleNode, RunnableNode):
         self.get_logger().info(f'instruction: "{text}"' if text else "instruction is empty: idle")
 
     def _on_joint_state(self, message: JointStateMessage) -> None:
-        if self._loop is None or not set(message.name) & {*self._profile.joints, self._profile.gripper.joint}:
-            return
-        self._loop.put_joint_state(messages.joint_state_from_message(message, messages.seconds(message.header.stamp)))
+        received = messages.joint_state_from_message(message, messages.seconds(message.header.stamp))
+        joint_state = self._merger.merge(received)
+        if self._loop is not None and joint_state is not None:
+            self._loop.put_joint_state(joint_state)
 
     def _on_image(self, view: str, message: Image | CompressedImage) -> None:
         if self._loop is None:
@@ -233,7 +239,7 @@ class PolicyNode(LifecycleNode, RunnableNode):
         try:
             picture = to_rgb(message)
         except ImageError as error:
-            self._image_faults[view] = f"{IMAGE_TOPICS[view]}: {error}"
+            self._image_faults[view] = f"{IMAGE_NAMES[view]}: {error}"
             self.get_logger().error(f"image refused: {self._image_faults[view]}", throttle_duration_sec=5.0)
             return
         self._image_faults.pop(view, None)
@@ -367,7 +373,7 @@ def _figures(loop: ActLoop, now: float) -> dict[str, str]:
         "reasoning p50 p95 p99 [ms]": " ".join(f"{value * 1000:.0f}" for value in statistics.reasoning_percentiles),
     }
     ages = loop.ages(now)
-    by_topic = {IMAGE_TOPICS[view]: age for view, age in ages.images.items()} | {"joint_states": ages.joint_state}
+    by_topic = {IMAGE_NAMES[view]: age for view, age in ages.images.items()} | {"joint_states": ages.joint_state}
     for topic, age in by_topic.items():
         figures[f"age of {topic} [s]"] = "never came" if age is None else f"{age:.3f}"
     return figures

@@ -41,7 +41,8 @@ from instructvla_ros.nodes.diagnostics import diagnostic
 from instructvla_ros.nodes.image_decoding import to_rgb
 from instructvla_ros.nodes.running import RunnableNode, run_node
 from instructvla_ros.parameters import RECORDER_NODE, declare
-from instructvla_ros.policy.profile import ROBOTS_FOLDER
+from instructvla_ros.policy.profile import ROBOTS_FOLDER, RobotProfile
+from instructvla_ros.policy.profile_interface import IMAGE_NAMES
 from instructvla_ros.shared_files import yaml_path
 
 SENSOR, RELIABLE, LATCHED = Quality(reliable=False, depth=100), Quality(depth=100), Quality(latched=True, depth=1)
@@ -57,7 +58,6 @@ TOPICS: dict[str, tuple[type, Quality]] = {
     "safety_status": (SafetyStatus, LATCHED),
     "/diagnostics": (DiagnosticArray, RELIABLE),
 }
-CAMERAS = ("image", "wrist_image")
 BOTH_WAYS = ("instruction", "emergency_stop")  # people publish them latched or not
 ASKED_NODES = ("policy_node", "safety_filter_node")
 DEPTH, IMAGE_DEPTH = 1000, 30  # messages that wait in the middleware while Python is busy
@@ -107,8 +107,14 @@ class RecorderNode(RunnableNode):
 
         for name, (kind, quality) in TOPICS.items():
             self._subscribe(name, kind, quality, both=name in BOTH_WAYS)
-        suffix, kind = ("/compressed", CompressedImage) if given.image_transport == "compressed" else ("", Image)
-        self._cameras = {f"{name}{suffix}": kind for name in CAMERAS}
+        interface = RobotProfile.load(given.robot).interface if given.robot else None
+        self._cameras: dict[str, type] = {}
+        for view, name in IMAGE_NAMES.items():
+            transport = given.image_transport
+            if interface is not None:
+                transport = interface.transport(view, transport)
+            compressed = transport == "compressed"
+            self._cameras[f"{name}/compressed" if compressed else name] = CompressedImage if compressed else Image
         self._parameters_of = {name: AsyncParameterClient(self, name) for name in ASKED_NODES}
         self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", qos.TEXT)
         self.create_service(Trigger, "~/save_flight", self._on_save)

@@ -176,16 +176,18 @@ class RobotProfile:
         """Time between the steps of a chunk [s]."""
         return 1.0 / self.control_rate
 
-    def chain(self, urdf: str) -> KinematicChain:
+    def chain(self, urdf: str, *, tool: bool = True) -> KinematicChain:
         """Kinematics from the base frame to the gripper point: the tip frame, moved by the tool offset.
 
         Args:
             urdf: text of the robot description.
+            tool: False leaves the tool offset out.
 
         Raises:
             UrdfError: the description does not fit; the message names joint or link.
         """
-        return KinematicChain.from_urdf(urdf, self.base_frame, self.tip_frame, self.interface.tool_offset)
+        offset = self.interface.tool_offset if tool else None
+        return KinematicChain.from_urdf(urdf, self.base_frame, self.tip_frame, offset)
 
     def urdf(self) -> str | None:
         """Text of the URDF where the profile names a file; None where it comes by a topic.

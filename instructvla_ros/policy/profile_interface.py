@@ -21,6 +21,9 @@ from instructvla_ros.robot.poses import pose, rotation_from_rpy
 CAMERAS = ("primary", "wrist")
 """The views that a model may take, in its order."""
 
+IMAGE_NAMES = dict(zip(CAMERAS, ("image", "wrist_image"), strict=True))
+"""Names under which the nodes listen to each of these views; launch remaps them to the profile's."""
+
 TRANSPORTS = ("raw", "compressed")
 """How a camera's images come: sensor_msgs/Image, or sensor_msgs/CompressedImage on the topic with ``/compressed``."""
 
@@ -35,6 +38,26 @@ STREAMED_SPEEDS = ("joint_velocity", "twist")
 
 GRIPPER_OUTPUTS = ("position_array", "trajectory", "gripper_command", "none")
 """Kinds of command that a gripper driver takes."""
+
+COMMAND_NAMES = {
+    "joint_trajectory": "joint_trajectory",
+    "follow_joint_trajectory": "follow_joint_trajectory",
+    "joint_position": "joint_position_command",
+    "joint_velocity": "joint_velocity_command",
+    "twist": "twist_command",
+    "pose": "pose_command",
+}
+"""Names under which the safety filter sends each kind of ``ARM_OUTPUTS``; launch remaps them to the profile's."""
+
+GRIPPER_NAMES = {
+    "position_array": "gripper_command",
+    "trajectory": "gripper_trajectory",
+    "gripper_command": "gripper_action",
+}
+"""The same for each kind of ``GRIPPER_OUTPUTS``."""
+
+ACTIONS = ("follow_joint_trajectory", "gripper_command")
+"""Kinds that are sent as goals of an action."""
 
 LONGEST_COMMAND_TIMEOUT = 1.0
 """Longest time that a driver of speeds may go on by itself [s]."""
@@ -150,6 +173,15 @@ class RobotInterface:
     end_effector_pose: PoseSource = PoseSource()
     simulation: bool = False
 
+    def transport(self, view: str, given: str = "profile") -> str:
+        """How the images of a view come, one of ``TRANSPORTS``: as is given, or as the profile says.
+
+        A view that the profile has no camera for comes as the first one does.
+        """
+        if given != "profile":
+            return given
+        return self.cameras.get(view, self.cameras[CAMERAS[0]]).transport
+
 
 REQUIRED_KEYS = ("cameras", "output", "gripper_output", "limits")
 """Keys of a profile that say what :class:`RobotInterface` holds."""
@@ -188,9 +220,21 @@ def read_interface(file: CheckedMapping) -> RobotInterface:
         cameras={view: _camera(views, view) for view in views.keys},
         output=_arm_output(file),
         gripper_output=_gripper_output(file),
-        limits=file.text("limits"),
+        limits=_limits(file),
         **optional,
     )
+
+
+def _limits(file: CheckedMapping) -> str:
+    name = file.text("limits")
+    if "/" not in name and not name.endswith((".yaml", ".yml")):
+        return name
+    return str(_beside(file, name))
+
+
+def _beside(file: CheckedMapping, name: str) -> Path:
+    """A path that is relative to the profile's folder, where it is not absolute."""
+    return file.path.resolve().parent / Path(name).expanduser()
 
 
 def _description(file: CheckedMapping) -> DescriptionSource:
@@ -199,9 +243,7 @@ def _description(file: CheckedMapping) -> DescriptionSource:
     )
     if kind == "topic":
         return DescriptionSource(kind, _topic(source, "topic"))
-    path = Path(source.text("path")).expanduser()
-    if not path.is_absolute():
-        path = file.path.resolve().parent / path
+    path = _beside(file, source.text("path"))
     arguments = tuple(source.text_or_empty("arguments").split()) if kind == "xacro" else ()
     wrong = [word for word in arguments if ":=" not in word]
     if wrong:

@@ -27,6 +27,7 @@ from instructvla_ros.safety.measurement import Measurement
 from instructvla_ros.safety.motion import ArmNow
 from instructvla_ros.safety.motion_planner import MotionPlanner
 from instructvla_ros.safety.path import CommandedPath
+from instructvla_ros.safety.path_clock import PathClock
 from instructvla_ros.safety.report import Intervention, SafetyCommand, SafetyReport, SafetyState, Stops
 from instructvla_ros.safety.room_limits import ROOM_LIMITS
 from instructvla_ros.safety.rooms import Configurations, RoomSet
@@ -74,6 +75,7 @@ class SafetyFilter:
             (limits.path_lag_translation, limits.path_lag_rotation),
             (AIM * limits.translation_speed, AIM * limits.rotation_speed),
         )
+        self._clock = PathClock(limits.chunk_age)
         self._gate = ChunkGate(limits, base_frame)
         self._latch = StopLatch()
         self._measurement = Measurement(limits, chain.joint_names)
@@ -99,8 +101,9 @@ class SafetyFilter:
             joint_state: the newest one, or None before the first.
             chunks: those that came since the last step, in the order of their coming.
             stops: stops and resets since the last step.
-            speed_scale: factor on all limits on speed, 0 to 1; anything else counts as 0. At 0 the arm comes to rest
-                and waits.
+            speed_scale: factor on the asked speed and on all limits on speed, 0 to 1; anything else counts as 0. The
+                time along chunks passes as much more slowly, so that the path keeps its shape. At 0 the arm comes to
+                rest and waits.
 
         Returns:
             the command, None before the first usable joint state; and the report of what was decided and why.
@@ -108,6 +111,7 @@ class SafetyFilter:
         interventions: list[Intervention] = []
         now, elapsed = self._advance_clock(now, interventions)
         speed_scale = speed_scale if 0.0 <= speed_scale <= 1.0 else 0.0
+        self._clock.set(now, speed_scale)
         self._measurement.update(now, joint_state)
         if self._plan is None and self._measurement.positions is not None:
             self._start_at(self._measurement.positions, now)
@@ -115,6 +119,9 @@ class SafetyFilter:
         if self._update_latch(now, stops, positions, velocities, interventions):
             positions, velocities, accelerations = self._commanded(now)
         self._watch_inputs(now, interventions)
+        if stops.released is not None and not self._latch.latched:
+            self._release(stops.released, now, chunks, interventions)
+            chunks = ()
         arm = self._arm(positions, velocities, accelerations) if chunks or self._path.chunk is not None else None
         for chunk in chunks:
             self._consider(chunk, now, arm, interventions)
@@ -129,6 +136,25 @@ class SafetyFilter:
             trajectory = rest_of(self._plan, now - self._plan_start, self._period)
             command = SafetyCommand(trajectory, self._gripper.opening)
         return command, self._report(now, velocities, share, interventions)
+
+    def begin_again(self) -> None:
+        """Takes the arm as it is measured at the next step, at rest, and forgets the chunk being followed.
+
+        For a dry run, in which nobody executes the commands: else the command would jump.
+        """
+        self._plan = None
+        self._path.drop()
+        self._gripper = GripperRamp(self._limits.gripper_speed)
+
+    def _release(
+        self, why: Intervention, now: float, chunks: Sequence[ActionChunk], interventions: list[Intervention]
+    ) -> None:
+        """Brings the arm to rest without a latch."""
+        if self._path.chunk is not None or chunks:
+            interventions.append(why)
+        self._gate.void_until(now)
+        self._gripper.doubt()
+        self._let_run_out(why.message)
 
     def _advance_clock(self, now: float, interventions: list[Intervention]) -> tuple[float, float]:
         last = self._last_step
@@ -238,7 +264,7 @@ class SafetyFilter:
                 Intervention("chunk_age", "action_chunk", age, self._limits.chunk_age, "s", message)
             )
             self._let_run_out(message)
-        elif now > self._path.end + self._limits.horizon:
+        elif self._clock.at(now) > self._path.end + self._clock.scale * self._limits.horizon:
             self._path.drop()  # the gripper may finish what the last step asked for
             self._resting_reason = "the chunk ran out; waiting for the next"
 
@@ -265,7 +291,7 @@ class SafetyFilter:
         start = None if self._path.chunk is not None else arm.pose
         if chunk.delta_reference == DeltaReference.MEASURED:
             start = self._chain.forward(self._measurement.positions)
-        self._path.take(chunk, start, now)
+        self._path.take(chunk, self._clock.at(chunk.stamp), start, self._clock.at(now))
 
     def _follow(
         self,
@@ -275,11 +301,12 @@ class SafetyFilter:
         speed_scale: float,
         interventions: list[Intervention],
     ) -> float:
-        clipped = self._gripper.ask(self._path.gripper(now), self._measured_opening(joint_state))
+        path_now = self._clock.at(now)
+        clipped = self._gripper.ask(self._path.gripper(path_now), self._measured_opening(joint_state))
         if clipped is not None:
             interventions.append(clipped)
         try:
-            planned = self._planner.plan(arm, self._path, now, speed_scale)
+            planned = self._planner.plan(arm, self._path, path_now, speed_scale)
         except np.linalg.LinAlgError as error:
             reason = f"the joint velocities could not be computed: {error}"
             interventions.append(self._latch.fault("computation", "", reason, math.nan, math.nan, ""))
@@ -323,7 +350,8 @@ class SafetyFilter:
         elif self._plan is None:
             state, reason = SafetyState.INACTIVE, self._measurement.problem
         elif chunk is not None:
-            state, reason = SafetyState.MOVING, "following a chunk" if now < self._path.end else "finishing a chunk"
+            over = self._clock.at(now) >= self._path.end
+            state, reason = SafetyState.MOVING, "finishing a chunk" if over else "following a chunk"
         elif in_motion:
             state, reason = SafetyState.MOVING, f"coming to rest: {self._resting_reason}"
         else:

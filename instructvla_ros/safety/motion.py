@@ -18,6 +18,8 @@ from instructvla_ros.safety.limits import SafetyLimits
 # Robustness for Robot Manipulator Control", ASME J. Dyn. Sys. Meas. Control 108, 1986). In the Jacobian's units.
 _SINGULAR = 0.04
 _DAMPING = 0.04
+# How much a metre counts against a radian where there are too few joints for both.
+_FIRST_GO = np.array([100.0, 100.0, 100.0, 1.0, 1.0, 1.0])
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,7 +70,16 @@ class Motion:
 
 
 def inverse_jacobian(jacobian: np.ndarray) -> np.ndarray:
-    """Matrix ``(n, 6)`` from twists to the joint velocities that come closest to them, by damped least squares."""
+    """Matrix ``(n, 6)`` from twists to the joint velocities that come closest to them, by damped least squares.
+
+    Fewer than six joints cannot make every twist: then the gripper goes where it should, and turns as far as it can.
+    """
+    if jacobian.shape[1] >= 6:
+        return _damped_inverse(jacobian)
+    return _damped_inverse(_FIRST_GO[:, None] * jacobian) * _FIRST_GO
+
+
+def _damped_inverse(jacobian: np.ndarray) -> np.ndarray:
     left, values, right = np.linalg.svd(jacobian, full_matrices=False)
     smallest = float(values[-1])
     damping = 0.0 if smallest >= _SINGULAR else _DAMPING**2 * (1.0 - (smallest / _SINGULAR) ** 2)

@@ -28,6 +28,8 @@ _TRIED_SHARES = (1.0, 0.6, 0.2, 0.0)
 _AS_ASKED = 0.999
 # Share of the gripper's acceleration limits that is planned with; the rest is for the bending of the path.
 _PLANNED_ACCELERATION = 0.9
+# A speed scale below this is none.
+_STANDSTILL = 1e-6
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,6 +83,7 @@ class MotionPlanner:
         self._low = limits.workspace.lower + WorkspaceLimit.standoff
         self._high = limits.workspace.upper - WorkspaceLimit.standoff
         self._lag_limits = (limits.path_lag_translation, limits.path_lag_rotation)
+        self._lame = len(chain) < 6
 
     def plan(self, arm: ArmNow, path: CommandedPath, now: float, speed_scale: float = 1.0) -> PlannedMotion:
         """Plans the motion from now to the next tick, and the braking after it.
@@ -88,18 +91,22 @@ class MotionPlanner:
         Args:
             arm: the commanded state.
             path: the path to follow; its pose is moved on by what was planned.
-            now: time [s].
-            speed_scale: factor on all limits on speed, 0 to 1.
+            now: time of the path [s].
+            speed_scale: seconds of the path in a second, and factor on all limits on speed, 0 to 1.
         """
         interventions: list[Intervention] = []
-        asked, span = path.asked(now, now + self._period)
+        ahead = now + speed_scale * self._period
+        asked, span = path.asked(now, ahead)
+        asked, span = speed_scale * asked, span / max(speed_scale, _STANDSTILL)
+        inverse = inverse_jacobian(arm.jacobian)
         lag = path.lag(arm.pose)
+        if self._lame:
+            asked, lag = self._within_reach(arm, inverse, asked, lag, path)
         lag_share, part = path.lag_share(asked, lag)
         if lag_share < _AS_ASKED:
             interventions.append(self._report_lag(lag, lag_share, part))
         reachable = lag_share * asked
         excess = arm.jacobian @ arm.velocities - reachable
-        inverse = inverse_jacobian(arm.jacobian)
         twist = reachable + path.catch_up(reachable, lag - self._settling * excess)
         motion, bound, turned = self._bounded(Motion.of(arm, twist, inverse @ twist), speed_scale, interventions)
         trajectory, tried = self._first_that_passes(arm, motion, bound.share)
@@ -116,8 +123,18 @@ class MotionPlanner:
         share *= tried
         low, high = np.minimum(self._low, arm.pose[:3, 3]), np.maximum(self._high, arm.pose[:3, 3])
         path.forget(lag, self._period)
-        path.advance(asked, lag_share * share, span, now + self._period, low, high)
+        path.advance(asked, lag_share * share, span, ahead, low, high)
         return PlannedMotion(trajectory, lag_share * share if asked.any() else 0.0, tuple(interventions))
+
+    @staticmethod
+    def _within_reach(
+        arm: ArmNow, inverse: np.ndarray, asked: np.ndarray, lag: np.ndarray, path: CommandedPath
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """What an arm of fewer than six joints can make of a twist and of a lag; the path gives up the rest."""
+        possible = arm.jacobian @ inverse  # (6, 6)
+        within = possible @ lag
+        path.give_up(lag - within)
+        return possible @ asked, within
 
     def _bounded(
         self, motion: Motion, speed_scale: float, interventions: list[Intervention]

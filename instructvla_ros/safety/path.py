@@ -26,7 +26,8 @@ class CommandedPath:
 
     Step i of a chunk covers ``[stamp + i * period, stamp + (i + 1) * period)``. What is asked of an instant is the
     step's displacement divided by the period, rounded at the corners; the commanded pose integrates the share of it
-    that the limits allow, so that it waits for an arm that cannot follow instead of running away from it.
+    that the limits allow, so that it waits for an arm that cannot follow instead of running away from it. All times are
+    on the :class:`~instructvla_ros.safety.path_clock.PathClock`, which passes more slowly where the speed is scaled.
 
     Args:
         lag_limits: longest lag of the arm behind the commanded pose, translation [m] and rotation [rad].
@@ -37,6 +38,7 @@ class CommandedPath:
         self._lag_limits = lag_limits
         self._speed_limits = speed_limits
         self.chunk: ActionChunk | None = None
+        self._begin = 0.0
         self._pose = np.eye(4)
         self._travelled = np.zeros((1, 6))  # (H + 1, 6)
         self._summed = np.zeros((1, 6))  # (H + 1, 6), integral of what is travelled over time
@@ -48,13 +50,14 @@ class CommandedPath:
     def end(self) -> float:
         """When the last step of the chunk ends [s]."""
         assert self.chunk is not None
-        return self.chunk.stamp + len(self.chunk) * self.chunk.period
+        return self._begin + len(self.chunk) * self.chunk.period
 
-    def take(self, chunk: ActionChunk, start: np.ndarray | None, now: float) -> None:
+    def take(self, chunk: ActionChunk, begin: float, start: np.ndarray | None, now: float) -> None:
         """Follows a chunk from now on.
 
         Args:
             chunk: a chunk that passed the gate.
+            begin: its stamp, on the clock of the path [s].
             start: ``(4, 4)`` pose to go on from; None for the pose commanded so far.
             now: time [s].
         """
@@ -68,7 +71,7 @@ class CommandedPath:
         if start is not None:
             self._pose, self._owed = start.copy(), np.zeros(6)
         self._covered = covered
-        self.chunk = chunk
+        self.chunk, self._begin = chunk, begin
         # What rounding brings forward across this moment is neither lost nor done twice.
         self._owed = self._owed + ahead + self._ahead(covered)
 
@@ -79,7 +82,7 @@ class CommandedPath:
     def gripper(self, now: float) -> float:
         """Opening asked for at an instant."""
         assert self.chunk is not None
-        index = int((now - self.chunk.stamp) / self.chunk.period)
+        index = int((now - self._begin) / self.chunk.period)
         return float(self.chunk.grippers[min(max(index, 0), len(self.chunk) - 1)])
 
     def asked(self, now: float, until: float) -> tuple[np.ndarray, float]:
@@ -147,8 +150,12 @@ class CommandedPath:
             if size > 0.5 * limit:
                 left[part] = lag[part] * (min(span / _FORGETTING, 1.0) * (size - 0.5 * limit) / size)
         if left.any():
-            self._pose[:3, 3] -= left[:3]
-            self._pose[:3, :3] = rotation_from_vector(-left[3:]) @ self._pose[:3, :3]
+            self.give_up(left)
+
+    def give_up(self, lag: np.ndarray) -> None:
+        """Brings the commanded pose back by a part ``(6,)`` of what the arm lags [m, rad]."""
+        self._pose[:3, 3] -= lag[:3]
+        self._pose[:3, :3] = rotation_from_vector(-lag[3:]) @ self._pose[:3, :3]
 
     def catch_up(self, asked: np.ndarray, lag: np.ndarray) -> np.ndarray:
         """Twist ``(6,)`` that closes the lag, within what the asked twist leaves of the speed limits."""
@@ -164,7 +171,7 @@ class CommandedPath:
         """By how much rounding has run ahead of the steps themselves, ``(6,)`` [m, rad]."""
         assert self.chunk is not None
         steps = len(self._travelled) - 1
-        progress = min(max((time - self.chunk.stamp) / self.chunk.period, 0.0), float(steps))
+        progress = min(max((time - self._begin) / self.chunk.period, 0.0), float(steps))
         index = min(int(progress), steps - 1)
         before = self._travelled[index]
         return self._travelled_at(time)[0] - before - (progress - index) * (self._travelled[index + 1] - before)
@@ -178,7 +185,7 @@ class CommandedPath:
     def _summed_at(self, times: np.ndarray) -> np.ndarray:
         """Integrals ``(k, 6)`` of the displacement until some times ``(k,)`` [m s, rad s]."""
         assert self.chunk is not None
-        progress = np.maximum((times - self.chunk.stamp) / self.chunk.period, 0.0)
+        progress = np.maximum((times - self._begin) / self.chunk.period, 0.0)
         index = np.minimum(progress.astype(int), len(self._travelled) - 2)
         left = (progress - index)[:, None]  # steps since the beginning of step `index`, beyond 1 after the last one
         within = np.minimum(left, 1.0)

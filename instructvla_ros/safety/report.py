@@ -31,12 +31,15 @@ class Stops:
         reset: a reset was asked for since the last step.
         broken: a promise that somebody outside of the filter sees broken now, such as a second publisher on its topics:
             a fault at once, and no reset while it lasts.
+        released: why the arm must rest now without a latch, such as a button that is not held: chunks are refused, and
+            those made before it is over are void; None where nothing asks for it.
     """
 
     emergency: bool = False
     requested: bool = False
     reset: bool = False
     broken: Intervention | None = None
+    released: Intervention | None = None
 
 
 @dataclass(frozen=True)

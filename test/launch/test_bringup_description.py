@@ -54,7 +54,8 @@ def test_the_simulated_robot_brings_its_arm_and_a_real_one_does_not() -> None:
     ]
     bare = bringup_processes("widowx", "run", flight_recorder=False)
     assert executables(bare) == ["safety_filter_node", "policy_node"]
-    assert "sim_arm_node" in executables(bringup_processes("/my/sim_like.yaml", "run", simulate=True))
+    mine = str(ROOT / "config" / "robots" / "widowx.yaml")
+    assert "sim_arm_node" in executables(bringup_processes(mine, "run", simulate=True))
     assert "sim_arm_node" not in executables(bringup_processes("sim", "run", simulate=False))
 
 
@@ -109,6 +110,41 @@ def test_the_demo_s_scene_has_what_its_instruction_names_and_training_never_saw_
     assert DEMO_SCENE in HELD_OUT_LAYOUTS.seeds
 
 
+def test_nothing_that_is_real_is_armed_unless_it_is_asked_for() -> None:
+    def armed(robot: str, **given: bool) -> object:
+        by_node = {process.executable: process.parameters for process in bringup_processes(robot, "run", **given)}
+        return by_node["safety_filter_node"].get("arm", False)
+
+    assert armed("widowx") is False and armed("widowx", arm=True) is True
+    assert armed("sim") is True
+    assert {parameter.name: parameter.default for parameter in NODES["safety_filter_node"]}["arm"] is False
+
+
+def test_a_profile_becomes_remappings_of_every_node(tmp_path: Path) -> None:
+    content = yaml.safe_load((ROOT / "config" / "robots" / "sim.yaml").read_text())
+    content["simulation"] = False
+    content["joint_states"] = "/arm/joint_states"
+    content["cameras"] = {"primary": {"topic": "/camera/image_raw", "transport": "compressed"}}
+    content["output"] = {"kind": "joint_position", "topic": "/forward/commands", "command_timeout": 0.0}
+    content["gripper_output"] = {"kind": "gripper_command", "topic": "/hand/gripper_cmd", "max_effort": 0.0}
+    path = tmp_path / "mine.yaml"
+    path.write_text(yaml.safe_dump(content))
+    for process in bringup_processes(str(path), "run", namespace="left"):
+        pairs = dict(process.remappings)
+        assert pairs["joint_states"] == "/arm/joint_states"
+        assert pairs["image/compressed"] == "/camera/image_raw/compressed"
+        assert pairs["joint_position_command"] == "/forward/commands"
+        assert pairs["gripper_action/_action/send_goal"] == "/hand/gripper_cmd/_action/send_goal"
+        assert "wrist_image" not in pairs and "robot_description" not in pairs, "what is named alike needs no remapping"
+    filtering = bringup_processes(str(path), "run")[0]
+    assert filtering.parameters["output"] == "joint_position"
+    assert filtering.parameters["gripper_output"] == "gripper_command"
+    replayed = dict(replay_processes(str(path), "run", bag="b")[0].remappings)
+    assert replayed["joint_position_command"] == "replay/joint_position_command"
+    assert replayed["gripper_action/_action/send_goal"] == "replay/gripper_action/_action/send_goal"
+    assert replayed["joint_states"] == "/arm/joint_states"
+
+
 def test_simulated_time_reaches_every_node() -> None:
     assert all(process.parameters["use_sim_time"] for process in bringup_processes("sim", "run", use_sim_time=True))
 
@@ -126,7 +162,8 @@ def test_launch_files_offer_every_choice_of_the_description(launch_file: str) ->
 
 def test_a_parameter_goes_to_the_node_that_declares_it() -> None:
     by_node = {process.executable: process.parameters for process in bringup_processes("sim", "run", rate=50.0, seed=3)}
-    assert by_node["safety_filter_node"] == {"robot": "sim", "rate": 50.0}
+    filtering = by_node["safety_filter_node"]
+    assert filtering["rate"] == 50.0 and filtering["output"] == "joint_trajectory"
     assert by_node["policy_node"]["seed"] == 3 and "rate" not in by_node["policy_node"]
     assert {"image_transport", "control_rate", "reasoning", "limits"} <= set(PASSED_ON)
     with pytest.raises(TypeError, match="colour: no parameter"):
@@ -140,6 +177,7 @@ def test_a_replay_has_the_recording_s_time_and_commands_no_arm() -> None:
     assert processes["policy_node"].parameters["use_sim_time"]
     assert "use_sim_time" not in processes["player_node"].parameters
     assert not replay_processes("sim", "run", bag="b", drive=True)[0].remappings
+    assert processes["safety_filter_node"].parameters["arm"], "the filter of a replay commands, but nobody hears it"
     command = rosbag2_command("b", 2.0, 1.0, True, [("/image", "/camera")], 20.0)
     assert command[:4] == ["ros2", "bag", "play", "b"] and command[-2:] == ["--remap", "/image:=/camera"]
     assert {f"/{name}" for name in OUTPUTS} <= set(command), "both players leave out the same"
