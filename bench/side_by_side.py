@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 # Copyright 2026 The instructvla_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Acting at a fixed rate, without and with the model speaking beside it all the time.
+"""Acting at a fixed rate: alone, with latent actions used twice, and with the model speaking beside it all the time.
 
     python bench/side_by_side.py RUN_DIR [--rate 10] [--seconds 20] [--threads 2] [--device cuda] [--dtype bfloat16]
 
 The act loop of the node, on two threads, with a fresh picture and joint state for every act. The time of an act holds
 its wait for the turn at the model: a word at most, or the beginning of a text, which reads picture and prompt at once.
+With latent actions used twice, the language model looks at every other picture (`acts_per_latent: 2` of a profile).
 """
 
 import argparse
@@ -44,11 +45,12 @@ class Run:
         model: the network.
         rate: of acting [Hz].
         speaks: whether the model speaks beside it, one text after the other.
+        acts_per_latent: how many acts follow one look of the language model.
     """
 
-    def __init__(self, model: InstructVLA, rate: float, speaks: bool) -> None:
+    def __init__(self, model: InstructVLA, rate: float, speaks: bool, acts_per_latent: int = 1) -> None:
         settings = ReasoningSettings("always" if speaks else "never", 1e-6)
-        profile = replace(RobotProfile.load("sim"), reasoning=settings)
+        profile = replace(RobotProfile.load("sim"), reasoning=settings, acts_per_latent=acts_per_latent)
         self.words = 0
         self.loop = ActLoop(
             Policy(model, profile, arm_chain(), dataset=model.datasets[0], seed=0), on_reasoning=self._count
@@ -117,8 +119,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     print(f"{hardware()}, {torch.get_num_threads()} torch threads")
     heads = ("", "acts", "deadlines missed", "p50 [ms]", "p95 [ms]", "p99 [ms]", "tokens a second")
     print(f"\n| {' | '.join(heads)} |\n|{'---|' * len(heads)}")
-    for name, speaks in (("acting alone", False), ("speaking beside it", True)):
-        times, ticks, misses, words = Run(model, arguments.rate, speaks).measure(arguments.seconds)
+    for name, speaks, acts in (
+        ("acting alone", False, 1), ("latent actions used twice", False, 2), ("speaking beside it", True, 1)
+    ):  # fmt: skip
+        times, ticks, misses, words = Run(model, arguments.rate, speaks, acts).measure(arguments.seconds)
         percentiles = " | ".join(f"{1e3 * value:.1f}" for value in times)
         print(f"| {name} | {ticks} | {misses} | {percentiles} | {words:.0f} |")
     return 0
