@@ -267,20 +267,20 @@ def test_a_missing_topic_is_named_with_those_that_are_there(good: Path) -> None:
 
 
 def test_unknown_types_are_told_and_the_others_read(tmp_path: Path) -> None:
-    odd = ("/grip", "gripper_msgs/msg/Grip", START, text("odd"))
+    odd = ("/grip", "nowhere_msgs/msg/Grip", START, text("odd"))
     bag = write_mcap(tmp_path / "bag.mcap", [odd, *run()], definitions={odd[1]: ""})
     said = findings(bag)[Trouble.UNKNOWN_TYPE]
-    assert "/grip" in said and "gripper_msgs/msg/Grip" in said and "22:13:20.000" in said
+    assert "/grip" in said and "nowhere_msgs/msg/Grip" in said and "22:13:20.000" in said
     with Bag(bag) as opened:
         assert len(list(opened.decoded())) == COUNT
         first = next(opened.messages())
         assert first.data == odd[3], "its bytes are there"
-        with pytest.raises(UnknownTypeError, match="gripper_msgs/msg/Grip"):
+        with pytest.raises(UnknownTypeError, match="nowhere_msgs/msg/Grip"):
             opened.decode(first)
 
 
 def test_a_type_is_read_by_the_definition_in_the_bag(tmp_path: Path) -> None:
-    odd = ("/grip", "gripper_msgs/msg/Grip", START, text("strong"))
+    odd = ("/grip", "nowhere_msgs/msg/Grip", START, text("strong"))
     bag = write_mcap(tmp_path / "bag.mcap", [odd], definitions={odd[1]: "string how\n"})
     with Bag(bag) as opened:
         ((_, content),) = opened.decoded()
