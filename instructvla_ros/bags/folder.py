@@ -13,8 +13,9 @@ from typing import Any
 import yaml
 import zstandard
 
-from instructvla_ros.bags.findings import Findings, Trouble
+from instructvla_ros.bags.findings import Findings, Trouble, said
 from instructvla_ros.bags.mcap_file import McapFile
+from instructvla_ros.bags.mcap_records import RECORD_BYTES
 from instructvla_ros.bags.sqlite_file import SqliteFile
 from instructvla_ros.bags.storage import Row, StoredFile
 from instructvla_ros.bags.writing import METADATA_RECORD
@@ -116,7 +117,7 @@ class BagFolder:
             self._findings.add(Trouble.UNREADABLE, str(error), detail=str(path))
             return
         compressed = str(self._metadata.get("compression_mode") or "").lower() == "message"
-        self.files.append(_CompressedMessages(file) if compressed else file)
+        self.files.append(_CompressedMessages(file, self._findings) if compressed else file)
 
     def _decompressed(self, path: Path) -> Path:
         """Decompress a whole file beside others in the temporary folder; one that was cut: as far as it goes."""
@@ -135,14 +136,23 @@ class BagFolder:
 class _CompressedMessages:
     """A file of which each message is compressed by itself."""
 
-    def __init__(self, file: StoredFile) -> None:
-        self._file = file
+    def __init__(self, file: StoredFile, findings: Findings) -> None:
+        self._file, self._findings = file, findings
         self.topics, self.span = file.topics, file.span
 
     def rows(self, wanted: Collection[str] | None, start: int | None, stop: int | None) -> Iterator[Row]:
         decompressor = zstandard.ZstdDecompressor()
         for row in self._file.rows(wanted, start, stop):
-            yield row._replace(data=decompressor.decompressobj().decompress(row.data))
+            try:
+                if zstandard.frame_content_size(row.data) > RECORD_BYTES:
+                    raise zstandard.ZstdError("it claims to be longer than any message")
+                data = decompressor.decompressobj().decompress(row.data)
+            except zstandard.ZstdError as error:
+                name = row.topic.name
+                text = f"{name} at {said(row.stamp)} cannot be decompressed and is left out: {error}"
+                self._findings.add(Trouble.DAMAGED, text, name, row.stamp)
+                continue
+            yield row._replace(data=data)
 
     def close(self) -> None:
         self._file.close()

@@ -5,25 +5,28 @@
 from __future__ import annotations
 
 import contextlib
-import heapq
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
 from functools import partial
-from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO
 
-import lz4.frame
-import zstandard
-from mcap.data_stream import ReadDataStream
 from mcap.exceptions import EndOfFile, InvalidMagic
 from mcap.reader import SeekingReader
 from mcap.records import Channel, Chunk, Footer, McapRecord, Message, Metadata, Schema
-from mcap.stream_reader import StreamReader, breakup_chunk
 from mcap.summary import Summary
 from rosbags.interfaces import MessageDefinition
 
 from instructvla_ros.bags.findings import Findings, Trouble, said
+from instructvla_ros.bags.mcap_records import (
+    RECORD_BYTES,
+    Block,
+    beginning_of_chunk,
+    block_records,
+    index_is_whole,
+    most_at_once,
+    records_of,
+    unpacked,
+)
 from instructvla_ros.bags.storage import (
     DEFINITION_FORMATS,
     NO_DEFINITION,
@@ -35,36 +38,11 @@ from instructvla_ros.bags.storage import (
     widened,
 )
 
-RECORD_BYTES = 256 << 20
-"""A record that claims to be longer is taken for damage: its length is not believed and nothing of it read."""
-
 OVERLAP_BYTES = 64 << 20
 """Chunks that overlap in time are put in order together up to this size; beyond, they come one after the other."""
 
 _LOOSE_BYTES = 1 << 20  # messages outside of chunks are read so many at once
-_OPCODE_BYTES = 9  # opcode and length stand before each record
 _PLACES = 1 << 32  # messages of a block, for `Row.place`
-
-
-@dataclass(frozen=True)
-class _Block:
-    """A stretch of the file that is read at once.
-
-    Attributes:
-        offset, length: where it is in the file.
-        start, end: record times of its first and last message [ns].
-        size: in memory [bytes].
-        channels: with messages in it; None: unknown.
-        kind: ``chunk``, ``cut chunk``, or ``loose`` records outside of chunks.
-    """
-
-    offset: int
-    length: int
-    start: int
-    end: int
-    size: int
-    channels: frozenset[int] | None
-    kind: str = "chunk"
 
 
 class McapFile:
@@ -90,7 +68,7 @@ class McapFile:
         self._schemas: dict[int, Schema] = {}
         self._channels: dict[int, StoredTopic] = {}
         self._by_name: dict[tuple[str, str], StoredTopic] = {}
-        self._blocks: list[_Block] = []
+        self._blocks: list[Block] = []
         try:
             summary = self._summary()
             if summary is None:
@@ -120,7 +98,7 @@ class McapFile:
             and (start is None or block.end >= start)
             and (stop is None or block.start < stop)
         ]
-        most = _most_at_once([block for _, block in blocks])
+        most = most_at_once([block for _, block in blocks])
         if most <= OVERLAP_BYTES:
             yield from in_order(
                 Part(block.start, partial(self._load, number, block, channels, start, stop)) for number, block in blocks
@@ -138,7 +116,7 @@ class McapFile:
         """Read the file for metadata records that no index names."""
         with contextlib.suppress(Exception):
             self._stream.seek(0)
-            for record in self._records(self._stream, skip_magic=False):
+            for record in records_of(self._stream, min(RECORD_BYTES, self._length), magic=True):
                 if isinstance(record, Metadata):
                     self.about.setdefault(record.name, {}).update(record.metadata)
 
@@ -146,13 +124,12 @@ class McapFile:
         """Let the file go."""
         self._stream.close()
 
-    def _records(self, stream: BinaryIO, skip_magic: bool = True) -> Iterator[McapRecord]:
-        limit = min(RECORD_BYTES, self._length)
-        return StreamReader(stream, skip_magic=skip_magic, emit_chunks=True, record_size_limit=limit).records
-
     def _summary(self) -> Summary | None:
         """The summary, None where it does not tell all that there is."""
         try:
+            if not index_is_whole(self._stream, self._length):
+                return None
+            self._stream.seek(0)
             summary = SeekingReader(self._stream, record_size_limit=RECORD_BYTES).get_summary()
         except Exception:  # the end of a file that was cut may be anything
             return None
@@ -178,7 +155,7 @@ class McapFile:
             if number in self._channels:
                 self._channels[number].count += count
         self._blocks = [
-            _Block(
+            Block(
                 index.chunk_start_offset,
                 index.chunk_length,
                 index.message_start_time,
@@ -220,14 +197,14 @@ class McapFile:
         last: tuple[int, str] | None = None
         why = ""
         try:
-            for record in self._records(stream, skip_magic=False):
+            for record in records_of(stream, min(RECORD_BYTES, self._length), magic=True):
                 # what the stream reader yields first comes after eight bytes of magic
                 offset = offset or 8
                 end = stream.tell()
                 if isinstance(record, Chunk):
                     last = self._note_chunk(record, offset, end - offset) or last
                 elif isinstance(record, Message):
-                    last = self._note(_Block(offset, end - offset, 0, 0, end - offset, None, "loose"), [record]) or last
+                    last = self._note(Block(offset, end - offset, 0, 0, end - offset, None, "loose"), [record]) or last
                 elif isinstance(record, Footer):
                     break
                 else:
@@ -253,20 +230,18 @@ class McapFile:
 
     def _note_chunk(self, chunk: Chunk, offset: int, length: int) -> tuple[int, str] | None:
         try:
-            records = _unpacked(chunk)
+            records = unpacked(chunk)
         except Exception as error:
             self._tell_damage(chunk.message_start_time, chunk.message_end_time, error)
             return None
-        return self._note(_Block(offset, length, 0, 0, chunk.uncompressed_size, None), records)
+        return self._note(Block(offset, length, 0, 0, chunk.uncompressed_size, None), records)
 
     def _note_cut_chunk(self, offset: int) -> tuple[int, str] | None:
         """Note what came onto the disk of a chunk that was cut."""
-        self._stream.seek(offset)
-        opcode = self._stream.read(1)
-        records = self._beginning(offset) if opcode == b"\x06" else []
-        return self._note(_Block(offset, 0, 0, 0, 0, None, "cut chunk"), records)
+        records = beginning_of_chunk(self._stream, offset)
+        return self._note(Block(offset, 0, 0, 0, 0, None, "cut chunk"), records)
 
-    def _note(self, block: _Block, records: list[McapRecord]) -> tuple[int, str] | None:
+    def _note(self, block: Block, records: list[McapRecord]) -> tuple[int, str] | None:
         """Add a block with what is in it; stamp and topic of the last message in it."""
         last = None
         stamps: list[int] = []
@@ -287,14 +262,14 @@ class McapFile:
         self.span = widened(self.span, start, end)
         before = self._blocks[-1] if self._blocks else None
         size = block.size or sum(len(record.data) for record in records if isinstance(record, Message))
-        found = _Block(block.offset, block.length, start, end, size, frozenset(channels), block.kind)
+        found = Block(block.offset, block.length, start, end, size, frozenset(channels), block.kind)
         if (
             before is not None
             and before.kind == found.kind == "loose"
             and before.offset + before.length == found.offset
             and before.length < _LOOSE_BYTES
         ):
-            self._blocks[-1] = _Block(
+            self._blocks[-1] = Block(
                 before.offset,
                 before.length + found.length,
                 min(before.start, start),
@@ -308,10 +283,10 @@ class McapFile:
         return last
 
     def _load(
-        self, number: int, block: _Block, channels: dict[int, StoredTopic], start: int | None, stop: int | None
+        self, number: int, block: Block, channels: dict[int, StoredTopic], start: int | None, stop: int | None
     ) -> Iterator[Row]:
         try:
-            records = self._block_records(block)
+            records = block_records(self._stream, block)
         except Exception as error:
             self._tell_damage(block.start, block.end, error)
             return iter(())
@@ -326,65 +301,9 @@ class McapFile:
         rows.sort(key=lambda row: row.stamp)
         return iter(rows)
 
-    def _block_records(self, block: _Block) -> list[McapRecord]:
-        if block.kind == "cut chunk":
-            return self._beginning(block.offset)
-        self._stream.seek(block.offset)
-        if block.kind == "loose":
-            return self._until_end(self._stream.read(block.length))
-        chunk = next(self._records(self._stream))
-        if not isinstance(chunk, Chunk):
-            raise ValueError(f"there is no chunk at byte {block.offset}")
-        return _unpacked(chunk)
-
-    def _beginning(self, offset: int) -> list[McapRecord]:
-        """The records of a chunk that was cut, up to the cut."""
-        try:
-            self._stream.seek(offset + _OPCODE_BYTES)
-            chunk = Chunk.read(ReadDataStream(self._stream))
-            data = _decompressed_beginning(chunk)
-        except Exception:  # cut before its data begins
-            return []
-        return self._until_end(data)
-
-    def _until_end(self, data: bytes) -> list[McapRecord]:
-        records: list[McapRecord] = []
-        with contextlib.suppress(Exception):  # the end of the data at the latest
-            records.extend(self._records(BytesIO(data)))
-        return records
-
     def _tell_damage(self, start: int, end: int, error: Exception) -> None:
         text = (
             f"a chunk of {self.path} is damaged and left out, with its messages from {said(start)} to {said(end)}: "
             f"{error!r}"
         )
         self._findings.add(Trouble.DAMAGED, text, stamp=start, detail=f"{self.path}")
-
-
-def _unpacked(chunk: Chunk) -> list[McapRecord]:
-    if chunk.uncompressed_size > RECORD_BYTES:
-        raise ValueError(f"it claims to hold {chunk.uncompressed_size} bytes")
-    return breakup_chunk(chunk, validate_crc=True)
-
-
-def _decompressed_beginning(chunk: Chunk) -> bytes:
-    """As much of a chunk's data as can be had from the beginning of its compressed form."""
-    if chunk.compression == "zstd":
-        return zstandard.ZstdDecompressor().decompressobj().decompress(chunk.data)
-    if chunk.compression == "lz4":
-        return bytes(lz4.frame.LZ4FrameDecompressor().decompress(chunk.data))
-    return chunk.data
-
-
-def _most_at_once(blocks: list[_Block]) -> int:
-    """The most bytes of blocks that overlap in time, two at least, at any time."""
-    most = now = 0
-    open_blocks: list[tuple[int, int]] = []
-    for block in sorted(blocks, key=lambda block: block.start):
-        while open_blocks and open_blocks[0][0] < block.start:
-            now -= heapq.heappop(open_blocks)[1]
-        if open_blocks:
-            most = max(most, now + block.size)
-        heapq.heappush(open_blocks, (block.end, block.size))
-        now += block.size
-    return most

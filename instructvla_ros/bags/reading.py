@@ -72,7 +72,7 @@ class Bag:
 
     A bag with an index is opened at once; one without is read through first. Messages are streamed: in memory are those
     chunks of a file that overlap in time, at most ``mcap_file.OVERLAP_BYTES`` of them before they are unpacked, and no
-    record of more than ``mcap_file.RECORD_BYTES``, whatever the length of the bag.
+    record of more than ``mcap_records.RECORD_BYTES``, whatever the length of the bag.
 
     Args:
         path: of the folder or file.

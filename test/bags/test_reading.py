@@ -237,6 +237,24 @@ def test_a_damaged_chunk_is_left_out_and_the_rest_read(tmp_path: Path) -> None:
         assert "22:13:2" in findings(path)[Trouble.DAMAGED]
 
 
+def test_a_damaged_index_is_not_believed(tmp_path: Path) -> None:
+    good = write_mcap(tmp_path / "good.mcap", run())
+    data = bytearray(good.read_bytes())
+    data[-500] ^= 0xFF  # of the summary
+    good.write_bytes(data)
+    assert read(good) == run() and Trouble.NO_INDEX in findings(good)
+
+
+def test_a_damaged_message_that_is_compressed_by_itself_is_left_out(tmp_path: Path) -> None:
+    bag = write_folder(tmp_path / "bag", run(), StoragePlugin.SQLITE3, CompressionMode.MESSAGE)
+    database = sqlite3.connect(bag / "bag.db3")
+    database.execute("UPDATE messages SET data = x'00010203' WHERE id = 5")
+    database.commit()
+    database.close()
+    assert read(bag) == [*run()[:4], *run()[5:]]
+    assert "/words at 2023-11-14 22:13:20.400" in findings(bag)[Trouble.DAMAGED]
+
+
 def test_without_metadata_the_files_are_read_in_the_order_of_their_numbers(tmp_path: Path) -> None:
     folder = tmp_path / "bag"
     folder.mkdir()

@@ -15,7 +15,11 @@ from sensor_msgs.msg import Image, JointState
 from std_msgs.msg import String
 from std_srvs.srv import Trigger
 
+from instructvla_ros.bags.incidents import write_incident
 from instructvla_ros.bags.message_types import type_store
+from instructvla_ros.bags.reading import Bag
+from instructvla_ros.bags.ring import Message
+from instructvla_ros.bags.writing import Quality
 from instructvla_ros.msg import SafetyStatus
 from instructvla_ros.nodes import qos
 from instructvla_ros.nodes.image_decoding import to_message
@@ -138,3 +142,54 @@ def test_an_incident_that_cannot_be_written_is_told_and_the_recorder_goes_on(gra
         "the error in the diagnostics",
     )
     assert recorder.alive and recorder.stop() == 0
+
+
+def test_a_recording_goes_on_in_another_bag_once_one_is_full(graph, tmp_path: Path) -> None:
+    instruction = graph.node.create_publisher(String, "instruction", LATCHED)
+    instruction.publish(String(data="lift"))
+    joints = graph.node.create_publisher(JointState, "joint_states", qos.SENSOR)
+    recorder = graph.start("recorder_node", path=str(tmp_path / "bag"), split_megabytes=0.001, flight_recorder=False)
+    graph.wait_until(lambda: joints.get_subscription_count() == 1, "the recorder")
+    sent: list[float] = []
+
+    def send() -> None:
+        sent.append(float(len(sent)))
+        joints.publish(JointState(position=[sent[-1]]))
+
+    graph.node.create_timer(0.02, send)
+    graph.wait_until(lambda: len(list(tmp_path.iterdir())) >= 3, "the third bag")
+    assert recorder.stop() == 0, recorder.output
+    first, second, *_ = found = [contents(path) for path in sorted(tmp_path.iterdir())]
+    assert first["/instruction"][-1].data == second["/instruction"][0].data == "lift", "each can be played by itself"
+    got = [message.position[0] for part in found for message in part.get("/joint_states", [])]
+    assert len(got) > 10 and got == sent[int(got[0]) : int(got[0]) + len(got)]
+
+
+def test_an_old_incident_goes_when_all_take_too_much(graph, tmp_path: Path) -> None:
+    old = tmp_path / "incident_old"
+    write_incident(old, [Message("/words", 1, b"x" * 10_000)], {"/words": ("std_msgs/msg/String", Quality())}, {}, 0.0)
+    recorder = graph.start(
+        "recorder_node", flight_folder=str(tmp_path), flight_after=0.0, flight_total_megabytes=0.01, disk_reserve=0.0
+    )
+    assert graph.call(Trigger, "recorder_node/save_flight", Trigger.Request()).success
+    graph.wait_until(lambda: not old.exists(), "the old incident to be deleted")
+    (new,) = tmp_path.iterdir()
+    assert (new / "metadata.yaml").exists() and recorder.stop() == 0
+    assert f"{old} is deleted" in recorder.output
+
+
+def test_on_a_full_disk_the_recording_ends_and_the_recorder_says_so_and_lives(graph, small_disk: Path) -> None:
+    diagnostics = graph.collect(DiagnosticArray, "/diagnostics", qos.TEXT)
+    images = graph.node.create_publisher(Image, "image", qos.SENSOR)
+    bag = small_disk / "bag"
+    recorder = graph.start("recorder_node", path=str(bag), cameras="all")
+    graph.wait_until(lambda: images.get_subscription_count() == 1, "the recorder to listen to the camera")
+    picture = to_message(np.zeros((240, 320, 3), np.uint8))
+    graph.node.create_timer(0.05, lambda: images.publish(picture))
+    graph.wait_until(
+        lambda: any(level == DiagnosticStatus.ERROR and "No space left" in text for level, text in told(diagnostics)),
+        "the error in the diagnostics",
+    )
+    assert recorder.alive and recorder.stop() == 0, recorder.output
+    with Bag(bag) as read:
+        assert sum(message.topic == "/image" for message in read.messages()) >= 10
