@@ -23,7 +23,7 @@ STYLES = ("first", "second")
 
 _TILES = (
     ("translation of a step", "translation_mm", 1.0, " mm"),
-    ("against not moving", "translation_share", 100.0, " %"),
+    ("of the error of not moving", "translation_share", 100.0, " %"),
     ("rotation of a step", "rotation_mrad", 1.0, " mrad"),
     ("gripper disagrees", "gripper_disagreement", 100.0, " %"),
     ("join, p95", "join_p95_mm", 1.0, " mm"),
@@ -54,7 +54,7 @@ def page_of(scores: Sequence[PolicyScore], about: Mapping[str, str]) -> str:
         f"<title>Score on {bags}</title><style>{STYLE}</style></head><body>",
         f"<h1>{names} on {bags}</h1>",
         *_summary(scores[0]),
-        f'<div class="row" style="margin-top:14px">{"".join(_tiles(figures))}</div>',
+        f'<div class="tiles">{"".join(_tiles(figures))}</div>',
         "<h2>Error by step of the chunk</h2>",
         f'<div class="row">{"".join(plot.svg() for plot in horizon_plots(scores, STYLES))}</div>',
         "<h2>Error by dimension</h2>",
@@ -69,7 +69,11 @@ def page_of(scores: Sequence[PolicyScore], about: Mapping[str, str]) -> str:
             *_held(both, scores),
         ]
         if bag.shown:
-            parts += ["<h3>Observations</h3>", f'<div class="cards">{"".join(_cards(both))}</div>']
+            parts += [
+                "<h3>Observations</h3>",
+                f'<p class="dim">Where the gripper goes from each: recorded, and by {names}.</p>',
+                f'<div class="cards">{"".join(_cards(both))}</div>',
+            ]
     parts += ["<h2>All figures</h2>", *_all_figures(scores, figures), "<h2>Made with</h2>", *_table(
         ("", ""), [(escape(key), f"<code>{escape(value)}</code>") for key, value in about.items()], words=True
     ), "</body></html>"]  # fmt: skip
@@ -170,7 +174,8 @@ def _cards(bags: Sequence[BagScore]) -> Iterator[str]:
     for shown in bags[0].shown:
         chunks = [of.get(shown.stamp) for of in by_stamp]
         plots = "".join(plot.svg() for plot in chunk_plots(chunks, bags[0].reference, STYLES))
-        yield f'<div class="card">{_pictures(shown)}<p>{_caption(shown, bags[0])}</p>{plots}</div>'
+        told = f"{_pictures(shown)}<p>{_caption(shown, bags[0])}</p>"
+        yield f'<div class="card">{told}<div class="row">{plots}</div></div>'
 
 
 def _pictures(shown: Shown) -> str:

@@ -34,7 +34,7 @@ def horizon_plots(scores: Sequence[PolicyScore], styles: Sequence[str]) -> Itera
         if factor < 0.0:
             series = [100.0 + factor * values for values in series]
         standing = np.array([getattr(step, still) for step in errors[0].horizon]) if still else np.zeros(0)
-        high = range_of(*series, standing, zero=True)
+        high = range_of(*series, standing, zero=True, least=1.0)
         plot = Plot(title, "step of the chunk", (0.5, longest + 0.5), high, whole_x=True, width=560.0)
         if still:
             plot.line(steps[: len(standing)], standing, "still", "not moving")
@@ -58,9 +58,10 @@ def time_plots(bags: Sequence[BagScore], styles: Sequence[str]) -> Iterator[Plot
             plot = Plot(f"{name} of the gripper [mm]", "time [s]", span, values, width=1128.0, height=180.0)
             plot.bands(stops, "stopped", "arm stopped")
             plot.marks(texts if axis == 0 else [])
-            for of, style in zip(whiskers, styles, strict=False):
-                for x, y in of:
-                    plot.line(x, y, f"whisker {style}")
+            for of, score, style in zip(whiskers, bags, styles, strict=False):
+                for index, (x, y) in enumerate(of):
+                    legend = "each predicted chunk" if score is bag and index == 0 else ""
+                    plot.line(x, y, f"whisker {style}", legend)
             plot.line(times - bag.start, way[:, axis], "done", "recorded")
             yield plot
     yield _gripper_plot(bags, styles, span, stops)
@@ -75,11 +76,11 @@ def chunk_plots(chunks: Sequence[ActionChunk | None], reference: Reference, styl
     done = _way(reference.steps(shown))
     values = range_of(done, *(way for way in ways if way is not None), least=10.0)
     for axis, name in enumerate(_AXES):
-        plot = Plot(f"{name} [mm]", "time [s]", (0.0, len(shown) * shown.period), values, width=360.0, height=120.0)
-        plot.line((edges_of(shown) - shown.stamp)[: len(done)], done[:, axis], "done", "recorded" if axis == 0 else "")
+        plot = Plot(f"{name} [mm]", "s", (0.0, len(shown) * shown.period), values, width=150.0, height=120.0)
+        plot.line((edges_of(shown) - shown.stamp)[: len(done)], done[:, axis], "done")
         for chunk, way, style in zip(chunks, ways, styles, strict=False):
             if chunk is not None and way is not None:
-                plot.line(edges_of(chunk) - chunk.stamp, way[:, axis], style, "predicted" if axis == 0 else "")
+                plot.line(edges_of(chunk) - chunk.stamp, way[:, axis], style)
         yield plot
 
 

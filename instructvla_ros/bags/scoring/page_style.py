@@ -14,8 +14,8 @@ body { margin: 0 auto; padding: 24px; max-width: 1180px; background: var(--back)
 h1 { font-size: 22px; margin: 0 0 4px; } h2 { font-size: 16px; margin: 32px 0 8px; }
 p { margin: 4px 0; } .dim { color: var(--dim); } code { font-size: 12.5px; }
 .row { display: flex; flex-wrap: wrap; gap: 12px; }
-.tile { background: var(--card); border: 1px solid var(--edge); border-radius: 8px; padding: 10px 14px;
-        min-width: 172px; flex: 1; }
+.tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(200px, 1fr)); gap: 12px; margin-top: 14px; }
+.tile { background: var(--card); border: 1px solid var(--edge); border-radius: 8px; padding: 10px 14px; }
 .tile b { display: block; font-size: 20px; font-variant-numeric: tabular-nums; } .tile .second { font-size: 15px; }
 .first { color: var(--first); } .second { color: var(--second); }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
@@ -38,7 +38,7 @@ svg rect.stopped { fill: var(--stop); opacity: 0.13; }
 .cards { display: grid; grid-template-columns: repeat(auto-fill, minmax(360px, 1fr)); gap: 14px; }
 .card { background: var(--card); border: 1px solid var(--edge); border-radius: 8px; padding: 10px; }
 .card .pictures { display: flex; gap: 6px; } .card img { width: 100%; min-width: 0; border-radius: 4px; flex: 1; }
-.card svg { border: 0; border-radius: 0; width: 100%; }
+.card .row { gap: 0; flex-wrap: nowrap; } .card svg { border: 0; border-radius: 0; flex: 1; min-width: 0; }
 .badge { border: 1px solid currentColor; border-radius: 9px; padding: 0 7px; font-size: 11px; color: var(--stop); }
 ul { margin: 4px 0; padding-left: 20px; }
 """

@@ -115,13 +115,13 @@ class Plot:
             f'<svg viewBox="0 0 {width:g} {height:g}" width="{width:g}" height="{height:g}" role="img" '
             f'aria-label="{escape(self.title)}">'
         ]
-        for value in ticks_of(*self.y_range):
+        for value in ticks_of(*self.y_range, count=max(2, int(height / 45.0))):
             place = self._y(value)
             parts.append(
                 f'<path class="grid" d="M{_LEFT} {place:.1f}H{width - _RIGHT:.1f}"/>'
                 f'<text class="tick" x="{_LEFT - 5.0}" y="{place + 3.5:.1f}" text-anchor="end">{_said(value)}</text>'
             )
-        for value in ticks_of(*self.x_range, whole=self.whole_x):
+        for value in ticks_of(*self.x_range, count=max(2, min(10, int(width / 110.0))), whole=self.whole_x):
             parts.append(
                 f'<text class="tick" x="{self._x(value):.1f}" y="{height - _BOTTOM + 13.0:.1f}" '
                 f'text-anchor="middle">{_said(value)}</text>'
