@@ -462,6 +462,73 @@ MARKERS_NODE = (
     ),
 )
 
+VOICE_BRIDGE_NODE = (
+    Parameter(
+        "source", "microphone", "Where sound comes from: `microphone`, `topic` (`audio`), or the path of a wav file."
+    ),
+    Parameter("microphone", "", "Number of the microphone, or part of its name; empty: the system's default one."),
+    Parameter(
+        "audio_message",
+        "int16",
+        "What comes on `audio`: std_msgs/Int16MultiArray, or audio_common_msgs/AudioData with raw 16-bit samples.",
+        choices=("int16", "audio_data"),
+    ),
+    Parameter("audio_rate", 16000, "Sampling rate of `audio`.", unit="Hz", minimum=8000, maximum=192000),
+    Parameter("audio_channels", 1, "Channels of `audio`, interleaved.", minimum=1, maximum=32),
+    Parameter(
+        "engine",
+        "pocketsphinx",
+        "What recognises speech: the vocabulary's sentences by pocketsphinx, or free text by Whisper.",
+        choices=("pocketsphinx", "whisper"),
+    ),
+    Parameter("whisper_model", "", "Folder with Whisper's weights, or their name on the Hugging Face hub."),
+    Parameter("device", "auto", "Where Whisper runs: `auto` (a GPU when there is one), `cpu`, `cuda`, ..."),
+    Parameter("vocabulary", "tabletop", "What may be said: a name in config/voice/, or the path of a YAML file."),
+    Parameter(
+        "things",
+        "",
+        "The things before the robot, with commas between them; fewer things are told apart better. Empty: all of the "
+        "vocabulary.",
+    ),
+    Parameter(
+        "listen",
+        "wake_phrase",
+        "When words are for the robot: while the talk button is held, after the wake phrase, or always. A stop always "
+        "is.",
+        choices=("push_to_talk", "wake_phrase", "always"),
+    ),
+    Parameter("auto_confirm", False, "Whether commands are sent without being asked back first."),
+    Parameter(
+        "minimum_confidence",
+        -1.0,
+        "Words with less are not believed; below 0: what fits the engine.",
+        minimum=-1.0,
+        maximum=1.0,
+    ),
+    Parameter(
+        "confirm_timeout", 15.0, "How long an answer is awaited.", unit="s", minimum=1.0, maximum=120.0
+    ),
+    Parameter(
+        "speech_threshold",
+        9.0,
+        "How far speech stands above the noise.",
+        unit="dB",
+        minimum=3.0,
+        maximum=30.0,
+    ),
+    Parameter(
+        "trailing_silence", 0.4, "Silence that ends an utterance.", unit="s", minimum=0.2, maximum=2.0
+    ),
+    Parameter(
+        "speak",
+        "all",
+        "What is spoken by espeak-ng: nothing, questions and answers, or the model's reasoning too.",
+        choices=("off", "replies", "all"),
+    ),
+    Parameter("voice", "en-us", "Voice of espeak-ng."),
+    Parameter("speaking_rate", 160, "How fast it speaks.", unit="words/min", minimum=80, maximum=400),
+)
+
 NODES = {
     "policy_node": POLICY_NODE,
     "safety_filter_node": SAFETY_FILTER_NODE,
@@ -472,6 +539,7 @@ NODES = {
     "console_node": CONSOLE_NODE,
     "instruction_server_node": INSTRUCTION_SERVER_NODE,
     "markers_node": MARKERS_NODE,
+    "voice_bridge_node": VOICE_BRIDGE_NODE,
 }
 
 

@@ -28,6 +28,7 @@ SHORT = {
     "tick_jitter.py": ["--seconds", "1", "--rate", "500"],
     "sim_render.py": ["--count", "1", "--warm-up", "1"],
     "tabletop_graph.py": ["--episodes", "1", "--verbs", "reach"],
+    "voice.py": ["--most", "1", "--snr", "20", "--minutes", "0.05"],
     "tabletop.py": ["--episodes", "1", "--questions", "1", "--verbs", "reach", "--cells", "atomic"],
 }
 

@@ -20,7 +20,10 @@ FRAME = 320  # samples: 20 ms, in which speech does not change much
 FRAME_TIME = FRAME / RATE  # [s]
 BAND = (300.0, 4000.0)  # [Hz] vowels and most consonants; hum and hiss lie outside
 LOWEST_FLOOR = 10.0  # [dB] of one least significant bit: below, a device records nothing
-RISE, FALL = 1.5, 60.0  # how fast the noise floor follows [dB/s]: speech must not lift it, the end of a noise must lower it
+RISE, FALL = (
+    1.5,
+    60.0,
+)  # how fast the noise floor follows [dB/s]: speech must not lift it, the end of a noise must lower it
 
 
 class Edge(enum.Enum):

@@ -92,7 +92,9 @@ class Resampler:
             return np.zeros(0, np.int16)
         extended = np.concatenate([self._history, block])
         first = len(self._history) * self._up // self._down
-        resampled = upfirdn(self._filter, extended, self._up, self._down)[first : first + usable * self._up // self._down]
+        resampled = upfirdn(self._filter, extended, self._up, self._down)[
+            first : first + usable * self._up // self._down
+        ]
         self._history = extended[-len(self._history) :]
         return np.clip(resampled.round(), -FULL_SCALE - 1, FULL_SCALE).astype(np.int16)
 

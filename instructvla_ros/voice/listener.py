@@ -123,6 +123,11 @@ class Listener:
             self._dialogue.stopped_because = why
 
     @property
+    def lost(self) -> float:
+        """Sound that was thrown away because nobody read it in time [s]."""
+        return self._source.lost
+
+    @property
     def pending(self) -> str:
         """The instruction that awaits a confirmation; empty: none does."""
         with self._lock:
@@ -264,4 +269,3 @@ class Listener:
         if text != self.state.trouble:
             self.state.trouble = text
             self._on_trouble(text)
-

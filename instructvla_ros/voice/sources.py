@@ -227,9 +227,7 @@ class MicrophoneSource:
 
     ended = False
 
-    def __init__(
-        self, device: str = "", sounddevice: Any = None, clock: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, device: str = "", sounddevice: Any = None, clock: Callable[[], float] = time.monotonic) -> None:
         self.name = f"microphone {device or '(the default one)'}"
         self._device: str | int | None = int(device) if device.isdigit() else device or None
         self._module, self._clock = sounddevice, clock
@@ -317,9 +315,7 @@ def _sounddevice() -> Any:
     try:
         import sounddevice
     except ImportError as error:
-        raise AudioError(
-            f"a microphone needs sounddevice: pip install -r requirements/voice.txt ({error})"
-        ) from error
+        raise AudioError(f"a microphone needs sounddevice: pip install -r requirements/voice.txt ({error})") from error
     except OSError as error:
         raise AudioError(f"a microphone needs PortAudio: sudo apt-get install libportaudio2 ({error})") from error
     return sounddevice

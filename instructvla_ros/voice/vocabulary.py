@@ -30,8 +30,8 @@ KEYS = (
     *("decoys", "decoy_things", "pronunciations"),
 )
 IT, OTHER = "it", "other"
+COMMAND_WEIGHT, DECOY_WEIGHT = 0.95, 0.05
 ARTICLES = ("the", "a", "an")
-DECOY = "decoy"
 
 
 @dataclass(frozen=True)
@@ -59,6 +59,7 @@ class Vocabulary:
 
     Attributes:
         things: names of things, without article.
+        thing_phrases: the same as phrases, from which a smaller grammar can be made.
         commands: pairs of a command's name and its phrase with the slots ``{it}`` and ``{other}``.
         before, after: courtesies around a command.
         wake: what the robot is called by.
@@ -70,6 +71,7 @@ class Vocabulary:
     """
 
     things: tuple[str, ...]
+    thing_phrases: tuple[Phrase, ...]
     commands: tuple[tuple[str, Phrase], ...]
     before: tuple[str, ...]
     after: tuple[str, ...]
@@ -77,7 +79,7 @@ class Vocabulary:
     confirm: tuple[str, ...]
     cancel: tuple[str, ...]
     stop: tuple[str, ...]
-    decoys: tuple[str, ...]
+    decoys: tuple[Phrase, ...]
     decoy_things: tuple[str, ...]
     pronunciations: tuple[tuple[str, str], ...]
 
@@ -100,6 +102,10 @@ class Vocabulary:
             except PhraseError as error:
                 raise file.refuse(key, str(error)) from error
 
+        def phrases(key: str) -> tuple[Phrase, ...]:
+            expanded(key)  # for its checks
+            return tuple(parse(line) for line in file.names(key))
+
         commands: list[tuple[str, Phrase]] = []
         by_name = file.mapping("commands", None)
         for name in by_name.keys:
@@ -115,6 +121,7 @@ class Vocabulary:
         pronunciations = tuple((word, phones) for word in spoken.keys for phones in spoken.names(word))
         return cls(
             things=expanded("things"),
+            thing_phrases=phrases("things"),
             commands=tuple(commands),
             before=expanded("before"),
             after=expanded("after"),
@@ -122,7 +129,7 @@ class Vocabulary:
             confirm=expanded("confirm"),
             cancel=expanded("cancel"),
             stop=expanded("stop"),
-            decoys=expanded("decoys"),
+            decoys=phrases("decoys"),
             decoy_things=expanded("decoy_things"),
             pronunciations=pronunciations,
         )
@@ -139,36 +146,35 @@ class Vocabulary:
             raise ValueError(
                 f"things: {', '.join(strange) or 'none given'}; the vocabulary knows {', '.join(self.things)}"
             )
-        return replace(self, things=wanted)
+        return replace(self, things=wanted, thing_phrases=tuple(parse(thing) for thing in wanted))
 
     @property
     def words(self) -> set[str]:
         """Every word of the vocabulary, decoys included."""
         courtesies = (self.before, self.after, self.wake)
-        lists = (self.things, *courtesies, self.confirm, self.cancel, self.stop, self.decoys, self.decoy_things)
+        lists = (self.things, *courtesies, self.confirm, self.cancel, self.stop, self.decoy_things)
         found = {word for group in lists for text in group for word in text.split()}
-        return found.union(ARTICLES[:1], *(words_of(phrase) for _, phrase in self.commands))
+        phrases = (*self.decoys, *(phrase for _, phrase in self.commands))
+        return found.union(ARTICLES[:1], *(words_of(phrase) for phrase in phrases))
 
     def jsgf(self) -> str:
         """A grammar of everything that may be said, decoys included, in JSGF."""
-        commands = " | ".join(to_jsgf(phrase) for _, phrase in self.commands)
 
-        def rule(texts: Iterable[str]) -> str:
-            return " | ".join(texts)
+        def rule(texts: Iterable[str | Phrase]) -> str:
+            return " | ".join(text if isinstance(text, str) else to_jsgf(text) for text in texts)
 
         return (
             "#JSGF V1.0;\n"
             "grammar robot;\n"
-            f"<thing> = {rule((*self.things, *self.decoy_things))};\n"
             f"<{IT}> = the <thing>;\n<{OTHER}> = the <thing>;\n"
+            f"<thing> = /{COMMAND_WEIGHT}/ ({rule(self.thing_phrases)}) | /{DECOY_WEIGHT}/ ({rule(self.decoy_things)});\n"
             f"<before> = {rule(self.before)};\n<after> = {rule(self.after)};\n<wake> = {rule(self.wake)};\n"
-            f"<{DECOY}> = {rule(self.decoys)};\n"
-            f"<command> = {commands};\n"
-            f"<said> = [<before>] <command> [<after>];\n"
+            f"<decoy> = /{COMMAND_WEIGHT}/ <NULL> | /{DECOY_WEIGHT}/ ({rule(self.decoys)});\n"
+            f"<command> = {rule(phrase for _, phrase in self.commands)};\n"
             f"<answer> = {rule((*self.confirm, *self.cancel))};\n"
             f"<stop> = ({rule(self.stop)})+;\n"
-            f"<no_command> = <{DECOY}> <command> | <command> <{DECOY}> | <before> <{DECOY}> | <{DECOY}>+;\n"
-            "public <sentence> = [<wake>] <said> | <wake> | <answer> | [<wake>] <stop> | <no_command>;\n"
+            "<said> = <decoy> [<before>] <command> [<after>];\n"
+            "public <sentence> = [<wake>] (<said> | <stop>) | <wake> | <answer>;\n"
         )
 
     def meaning(self, text: str) -> Meaning | None:

@@ -39,7 +39,9 @@ class WhisperEngine:
             import torch
             from transformers import AutoProcessor, WhisperForConditionalGeneration
         except ImportError as error:
-            raise EngineError(f"engine whisper needs transformers and torch: pip install transformers ({error})") from error
+            raise EngineError(
+                f"engine whisper needs transformers and torch: pip install transformers ({error})"
+            ) from error
         self._torch = torch
         self._device = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
         try:
