@@ -17,7 +17,9 @@ from typing import Any
 from rcl_interfaces.msg import Parameter, ParameterType, ParameterValue
 from rcl_interfaces.srv import GetParameters, SetParameters
 from rclpy.client import Client
+from rclpy.duration import Duration
 from rclpy.node import Node
+from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from rclpy.task import Future
 from std_msgs.msg import Bool, String
 from std_srvs.srv import Trigger
@@ -33,6 +35,14 @@ ANSWER = 3.0  # [s]
 ASK_ANSWER = 65.0  # [s] longer than the policy itself waits for the model
 RESETS = 5  # after an emergency stop was released: the release may come later than the reset
 LOOK_PERIOD = 1.0  # [s] between two looks at what can be done
+
+_PRESS = QoSProfile(
+    depth=1,
+    reliability=ReliabilityPolicy.RELIABLE,
+    durability=DurabilityPolicy.TRANSIENT_LOCAL,
+    lifespan=Duration(seconds=1),
+)
+"""Heard by latched subscribers and others, but not long after: a filter that starts anew hears no release of before."""
 
 ACTIONS = {
     "save_last_minute": ("recorder_node/save_flight", "Save the last minute"),
@@ -58,8 +68,7 @@ class ConsoleHand:
         self.on_watch: Callable[[bool, frozenset[str]], None] = lambda watched, cameras: None
         self._board = board
         self._instruction = node.create_publisher(String, "instruction", qos.LATCHED)
-        # not latched: a filter that starts anew must not hear a release that is long past
-        self._emergency = node.create_publisher(Bool, "emergency_stop", qos.TEXT)
+        self._emergency = node.create_publisher(Bool, "emergency_stop", _PRESS)
         self._pressed = False
         self._stop = node.create_client(Trigger, "safety_filter_node/stop")
         self._reset = node.create_client(Trigger, "safety_filter_node/reset")

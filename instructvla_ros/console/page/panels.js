@@ -55,7 +55,7 @@ export function showFlow(state) {
     const old = age !== null && input.oldest !== null && age > input.oldest;
     return row(input.label, [
       [age === null ? "none" : seconds(age), age === null ? "none" : old ? "bad" : ""],
-      [input.rate ? `${input.rate.toFixed(1)} Hz` : input.age === null ? "not watched" : "0 Hz", input.rate ? "" : "none"],
+      [input.rate ? `${input.rate.toFixed(1)} Hz` : input.name.endsWith("image") ? "not shown" : "none", input.rate ? "" : "none"],
     ]);
   });
   const { policy } = state;
