@@ -129,6 +129,9 @@ def bringup_processes(
     autostart: bool = True,
     record: str = "",
     flight_recorder: bool = True,
+    voice: str = "",
+    listen: str = "wake_phrase",
+    auto_confirm: bool = False,
     **parameters: Value,
 ) -> list[NodeProcess]:
     """The processes that make a robot act on instructions.
@@ -142,6 +145,9 @@ def bringup_processes(
         autostart: whether the policy configures and activates itself.
         record: folder of the bag to record into; empty: none.
         flight_recorder: whether the last minute is kept in memory and written after an incident.
+        voice: what the voice bridge listens to: ``microphone``, ``topic``, or a wav file; empty: there is none.
+        listen: when words are for the robot: ``push_to_talk``, ``wake_phrase`` or ``always``.
+        auto_confirm: whether spoken commands are sent without being asked back first.
         parameters: any other parameter that policy_node or safety_filter_node declares; each goes to the node that
             declares it.
 
@@ -180,6 +186,9 @@ def bringup_processes(
         processes.append(
             NodeProcess("recorder_node", "recorder_node", namespace, {**recording, **shared}, remappings)
         )
+    if voice:
+        heard: dict[str, Value] = {"source": voice, "listen": listen, "auto_confirm": auto_confirm}
+        processes.append(NodeProcess("voice_bridge_node", "voice_bridge_node", namespace, {**heard, **shared}))
     return processes
 
 
@@ -196,6 +205,9 @@ def demo_processes(
     note: str = "",
     keyboard: bool = False,
     record: str = "",
+    voice: str = "",
+    listen: str = "wake_phrase",
+    auto_confirm: bool = False,
 ) -> list[NodeProcess]:
     """The processes of the demo: the simulated arm's system and, last, the monitor that ends the demo.
 
@@ -211,6 +223,7 @@ def demo_processes(
         note: a line that the demo shows first; given where the model's motions mean nothing.
         keyboard: whether the monitor reads further instructions from its standard input.
         record: folder of the bag to record into; empty: none.
+        voice, listen, auto_confirm: as in :func:`bringup_processes`.
     """
     system = bringup_processes(
         SIMULATED_ROBOT,
@@ -221,6 +234,9 @@ def demo_processes(
         namespace=namespace,
         record=record,
         flight_recorder=False,
+        voice=voice,
+        listen=listen,
+        auto_confirm=auto_confirm,
     )
     arm = replace(system[0], parameters={**system[0].parameters, "scene": scene})
     parameters: dict[str, Value] = {

@@ -30,7 +30,7 @@ from instructvla_ros.bringup import (
     network_environment,
 )
 from instructvla_ros.demo_dialogue import Relay
-from instructvla_ros.parameters import DEMO_SCENE
+from instructvla_ros.parameters import DEMO_SCENE, VOICE_BRIDGE_NODE
 
 GRACE_PERIOD = 5.0  # from SIGINT to SIGTERM, and from SIGTERM to SIGKILL [s]
 POLL_PERIOD = 0.05  # [s]
@@ -194,6 +194,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--namespace", default="", help="namespace of all nodes")
     parser.add_argument("--record", default="", help="folder of a bag to record into")
+    parser.add_argument("--voice", default="", help="listen too: microphone, topic, or a wav file")
+    parser.add_argument(
+        "--listen",
+        choices=next(parameter.choices for parameter in VOICE_BRIDGE_NODE if parameter.name == "listen"),
+        default="wake_phrase",
+        help="when spoken words are for the robot",
+    )
+    parser.add_argument("--auto-confirm", action="store_true", help="send spoken commands without asking back")
     parser.add_argument("--scene", type=int, default=DEMO_SCENE, help="seed of what lies on the table")
     parser.add_argument(
         "--keyboard",
@@ -228,6 +236,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         note=note,
         keyboard=listens,
         record=arguments.record,
+        voice=arguments.voice,
+        listen=arguments.listen,
+        auto_confirm=arguments.auto_confirm,
     )
     return demo.run(processes, verbose=arguments.verbose, keyboard=STANDARD_INPUT if listens else None)
 

@@ -8,13 +8,37 @@ from collections.abc import Callable
 
 from launch import LaunchContext
 from launch.action import Action
-from launch.actions import EmitEvent
+from launch.actions import DeclareLaunchArgument, EmitEvent
 from launch.events import Shutdown
 from launch.events.process import ProcessExited
 from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterValue
 
 from instructvla_ros.bringup import PACKAGE, NodeProcess
+from instructvla_ros.parameters import VOICE_BRIDGE_NODE
+
+SWITCH = ("true", "false")
+
+
+def voice_arguments() -> list[DeclareLaunchArgument]:
+    """What is spoken to, for every launch file that starts policies."""
+    voice = {parameter.name: parameter for parameter in VOICE_BRIDGE_NODE}
+    return [
+        DeclareLaunchArgument(
+            "voice",
+            default_value="",
+            description="What the voice bridge listens to: microphone, topic, or a wav file; empty: there is none.",
+        ),
+        DeclareLaunchArgument(
+            "listen",
+            default_value=str(voice["listen"].default),
+            choices=voice["listen"].choices,
+            description=voice["listen"].description,
+        ),
+        DeclareLaunchArgument(
+            "auto_confirm", default_value="false", choices=SWITCH, description=voice["auto_confirm"].description
+        ),
+    ]
 
 
 def node_action(process: NodeProcess) -> Node:

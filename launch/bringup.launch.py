@@ -13,10 +13,9 @@ from launch.actions import DeclareLaunchArgument, OpaqueFunction, SetEnvironment
 from launch.substitutions import LaunchConfiguration
 
 from instructvla_ros.bringup import PASSED_ON, bringup_processes, network_environment
-from instructvla_ros.launching import node_action
+from instructvla_ros.launching import SWITCH, node_action, voice_arguments
 from instructvla_ros.parameters import POLICY_NODE, Parameter
 
-SWITCH = ("true", "false")
 DESCRIPTIONS = {parameter.name: parameter.description for parameter in POLICY_NODE}
 
 
@@ -56,6 +55,9 @@ def start_nodes(context: LaunchContext) -> list[Action]:
         autostart=argument("autostart") == "true",
         record=argument("record"),
         flight_recorder=argument("flight_recorder") == "true",
+        voice=argument("voice"),
+        listen=argument("listen"),
+        auto_confirm=argument("auto_confirm") == "true",
         **given,
     )
     return [node_action(process) for process in processes]
@@ -88,6 +90,7 @@ def generate_launch_description() -> LaunchDescription:
                 choices=SWITCH,
                 description="Whether the last minute is kept in memory and written after an incident.",
             ),
+            *voice_arguments(),
             *(SetEnvironmentVariable(*item) for item in network_environment(os.environ, alone=False).items()),
             OpaqueFunction(function=start_nodes),
         ]

@@ -22,7 +22,7 @@ from instructvla_ros.bringup import (
     demo_processes,
     network_environment,
 )
-from instructvla_ros.launching import end_with, node_action
+from instructvla_ros.launching import end_with, node_action, voice_arguments
 from instructvla_ros.parameters import DEMO_MONITOR_NODE, POLICY_NODE
 
 DESCRIPTIONS = {parameter.name: parameter.description for parameter in (*POLICY_NODE, *DEMO_MONITOR_NODE)}
@@ -47,6 +47,9 @@ def start_nodes(context: LaunchContext) -> list[Action]:
         scene=int(argument("scene")),
         note=note,
         record=argument("record"),
+        voice=argument("voice"),
+        listen=argument("listen"),
+        auto_confirm=argument("auto_confirm") == "true",
     )
     nodes = [node_action(process) for process in processes]
     handlers = [
@@ -75,6 +78,7 @@ def generate_launch_description() -> LaunchDescription:
             DeclareLaunchArgument("scene", default_value=str(DEFAULTS["scene"]), description=DESCRIPTIONS["scene"]),
             DeclareLaunchArgument("namespace", default_value="", description="Namespace of all nodes."),
             DeclareLaunchArgument("record", default_value="", description="Folder of the bag to record into."),
+            *voice_arguments(),
             *(SetEnvironmentVariable(*item) for item in network_environment(os.environ, alone=True).items()),
             OpaqueFunction(function=start_nodes),
         ]

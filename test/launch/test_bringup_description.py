@@ -59,6 +59,15 @@ def test_the_simulated_robot_brings_its_arm_and_a_real_one_does_not() -> None:
     assert "sim_arm_node" not in executables(bringup_processes("sim", "run", simulate=False))
 
 
+def test_a_voice_bridge_is_started_where_it_has_something_to_listen_to() -> None:
+    assert "voice_bridge_node" not in executables(bringup_processes("sim", "run"))
+    bringup_voice = bringup_processes("sim", "run", namespace="left", voice="topic", auto_confirm=True)[-1]
+    assert (bringup_voice.executable, bringup_voice.namespace) == ("voice_bridge_node", "left")
+    assert bringup_voice.parameters == {"source": "topic", "listen": "wake_phrase", "auto_confirm": True}
+    demo_voice = demo_processes("run", "lift", 3, voice="microphone", listen="push_to_talk")[-2]
+    assert demo_voice.parameters == {"source": "microphone", "listen": "push_to_talk", "auto_confirm": False}
+
+
 def test_the_demo_is_the_simulated_system_and_last_the_monitor() -> None:
     processes = demo_processes("run", "lift the cube", 12.0, scene=7)
     arm, *system = bringup_processes("sim", "run", base_vlm="", device="auto", threads=0, flight_recorder=False)
