@@ -166,6 +166,10 @@ def test_launch_files_offer_every_choice_of_the_description(launch_file: str) ->
     if "parameters" in choices:
         assert "declared(parameter) for parameter in PASSED_ON.values()" in (ROOT / "launch" / launch_file).read_text()
         choices.remove("parameters")
+    spoken = {"voice", "listen", "auto_confirm"}
+    if spoken <= choices:
+        assert "*voice_arguments()" in (ROOT / "launch" / launch_file).read_text()
+        choices -= spoken
     assert declared_arguments(launch_file) == choices
 
 
