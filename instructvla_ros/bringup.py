@@ -217,7 +217,7 @@ def demo_processes(
         duration: how long the demo runs after the first action chunk [s]; 0: until it is interrupted.
         base_vlm: folder with the vision-language model's config and tokenizer; empty: as the run names it.
         device: where the model runs.
-        threads: CPU threads of the model; 0: as torch chooses.
+        threads: CPU threads of the model; 0: as many as are found to make it quicker.
         namespace: namespace of all nodes.
         scene: seed of what lies on the table.
         note: a line that the demo shows first; given where the model's motions mean nothing.

@@ -104,7 +104,7 @@ POLICY_NODE = (
         "Type of the weights; `auto`: bfloat16 on a GPU, float32 on a CPU.",
         choices=("auto", "float32", "bfloat16"),
     ),
-    Parameter("threads", 0, "CPU threads of the network; 0: as torch chooses.", minimum=0, maximum=256),
+    Parameter("threads", 0, "CPU threads of the network; 0: as many as are found to make it quicker, by trying, while it is loaded.", minimum=0, maximum=256),
     Parameter("dataset", "", "Key into the run's dataset statistics; empty: the one in the robot's profile."),
     Parameter(
         "control_rate",

@@ -18,6 +18,7 @@ import sys
 import threading
 import time
 from concurrent.futures import TimeoutError as FutureTimeoutError
+from dataclasses import replace
 from functools import partial
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
@@ -32,6 +33,7 @@ from std_msgs.msg import Header, String
 
 from instructvla_ros.msg import ActionChunk, Reasoning
 from instructvla_ros.nodes import messages, qos
+from instructvla_ros.nodes.clock_watch import ClockWatch
 from instructvla_ros.nodes.diagnostics import diagnostic
 from instructvla_ros.nodes.image_decoding import ImageError, to_rgb
 from instructvla_ros.nodes.running import RunnableNode, run_node
@@ -42,6 +44,7 @@ from instructvla_ros.policy.interfaces import Model
 from instructvla_ros.policy.policy import Policy, PolicyError
 from instructvla_ros.policy.profile import RobotProfile
 from instructvla_ros.policy.profile_interface import IMAGE_NAMES
+from instructvla_ros.policy.thread_count import quickest_count
 from instructvla_ros.robot.joint_state_merger import JointStateMerger
 from instructvla_ros.srv import Ask
 from instructvla_ros.timing import FixedRateThread
@@ -83,6 +86,9 @@ class PolicyNode(LifecycleNode, RunnableNode):
         self._reasoning_publisher = self.create_publisher(Reasoning, "reasoning", qos.TEXT)
         self._diagnostics_publisher = self.create_publisher(DiagnosticArray, "/diagnostics", qos.TEXT)
         self.create_timer(1.0, self._publish_diagnostics, callback_group=self._report_group)
+        self._clocks: ClockWatch | None = None
+        if not self.get_parameter("use_sim_time").value:  # a simulated clock is the same everywhere
+            self._clocks = ClockWatch(self, self._profile.ages.future, self._report_group)
         if self._given.autostart:
             self._autostart = self.create_timer(0.0, self._start_by_itself)
 
@@ -177,7 +183,11 @@ class PolicyNode(LifecycleNode, RunnableNode):
         self.get_logger().info(f"loaded in {time.monotonic() - started:.1f} s; warming up ...")
         # a policy without kinematics serves to check that checkpoint and profile fit, and to warm up
         rehearsal = Policy(model, self._profile, None, dataset=given.dataset or None, check_chain=False)
-        self.get_logger().info(f"first inference took {rehearsal.warm_up():.2f} s; ready to activate")
+        self.get_logger().info(f"first inference took {rehearsal.warm_up():.2f} s")
+        if not given.threads and torch.device(device).type == "cpu":
+            usual = torch.get_num_threads()
+            count = quickest_count(rehearsal.warm_up, torch.set_num_threads, usual, usual)
+            self.get_logger().info(f"CPU threads: {count}, by trying up to {usual}")
         gc.collect()
         gc.freeze()  # what is there now stays: later collections need not walk through it between two actions
         return model
@@ -268,6 +278,9 @@ class PolicyNode(LifecycleNode, RunnableNode):
         if loop is None:
             return
         result = loop.tick(messages.ros_now(self))
+        refusal = self._clocks.refusal if self._clocks is not None else ""
+        if refusal and result.chunk is not None:
+            result = replace(result, status=TickStatus.HOLDING, reason=refusal, chunk=None)
         self._report_hold(result)
         if result.chunk is not None:
             self._chunk_publisher.publish(messages.chunk_to_message(result.chunk))
@@ -327,6 +340,10 @@ class PolicyNode(LifecycleNode, RunnableNode):
             level, summary = DiagnosticStatus.WARN, f"not acting: {self._hold}"
         else:
             level, summary = DiagnosticStatus.OK, "acting"
+        if self._clocks is not None:
+            values["clock of the safety filter"] = self._clocks.offset or "unknown"
+            if not self._clocks.is_close and level == DiagnosticStatus.OK:
+                level, summary = DiagnosticStatus.WARN, f"acting, but the safety filter's clock is {self._clocks.offset}"
         if thread is not None:
             values |= {"deadline misses": thread.misses, "failed ticks": thread.errors}
         if loop is not None:
