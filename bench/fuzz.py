@@ -27,8 +27,9 @@ sys.path.insert(0, str(REPOSITORY))
 from hypothesis import HealthCheck, Phase, seed, settings  # noqa: E402
 from hypothesis.stateful import run_state_machine_as_test  # noqa: E402
 
+from bench.support.arm_urdfs import ARMS, chain_of, ready_of  # noqa: E402
 from bench.support.hardware import hardware  # noqa: E402
-from bench.support.hostile_world import HostileWorld  # noqa: E402
+from bench.support.hostile_world import PLACES, HostileWorld, places_of  # noqa: E402
 from bench.support.rig import READY, Rig  # noqa: E402
 from instructvla_ros.robot.kinematics import KinematicChain  # noqa: E402
 from instructvla_ros.safety import SafetyLimits  # noqa: E402
@@ -59,14 +60,19 @@ class CountingRig(Rig):
 
 def fuzz(number: int, robot: str) -> str:
     """One seed; returns what went wrong, empty if nothing."""
-    urdf = (REPOSITORY / "test" / "robot" / "six_joint_arm.urdf").read_text(encoding="utf-8")
-    chain = KinematicChain.from_urdf(urdf, "base_link", "gripper_link")
     limits = SafetyLimits.load(robot)
+    places: dict[str, Any] = PLACES
+    if robot in ARMS:
+        chain = chain_of(robot)
+        places = places_of(limits, chain, ready_of(robot))
+    else:
+        urdf = (REPOSITORY / "test" / "robot" / "six_joint_arm.urdf").read_text(encoding="utf-8")
+        chain = KinematicChain.from_urdf(urdf, "base_link", "gripper_link")
 
     def make_rig(start: np.ndarray = READY, lag: float = 0.0) -> Rig:
         return CountingRig(limits, chain, start, lag)
 
-    machine = seed(number)(type("World", (HostileWorld,), {"make_rig": staticmethod(make_rig)}))
+    machine = seed(number)(type("World", (HostileWorld,), {"make_rig": staticmethod(make_rig), "places": places}))
     try:
         run_state_machine_as_test(
             machine,

@@ -10,7 +10,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from bench.support.rig import LATCHED
 from instructvla_ros.robot.action_chunk import DeltaReference
-from instructvla_ros.safety import Intervention, SafetyState, Stops
+from instructvla_ros.robot.kinematics import KinematicChain
+from instructvla_ros.safety import Intervention, SafetyLimits, SafetyState, Stops
 
 directions = st.integers(0, 2**32 - 1).map(lambda seed: np.random.default_rng(seed).normal(size=3))
 references = st.sampled_from(list(DeltaReference))
@@ -50,21 +51,35 @@ PLACES = {
 }
 
 
+def places_of(limits: SafetyLimits, chain: KinematicChain, ready: np.ndarray) -> dict[str, np.ndarray]:
+    """Where an arm of any make may be found: ready, in the middle of its ranges, and near their ends."""
+    joints = [limits.joints[name] for name in chain.joint_names]
+    lower, upper = np.array([joint.lower for joint in joints]), np.array([joint.upper for joint in joints])
+    middle = 0.5 * (lower + upper)
+    return {"ready": ready, "middle": middle, "low": 0.8 * lower + 0.2 * middle, "high": 0.8 * upper + 0.2 * middle}
+
+
 class HostileWorld(RuleBasedStateMachine):
-    """Policies, people and drivers that do what they please."""
+    """Policies, people and drivers that do what they please.
+
+    ``places`` names where the arm may be found, ``(n,)`` [rad]; those here are of the simulated arm.
+    """
 
     make_rig = None
+    places = PLACES
 
     @initialize(
         seed=st.integers(0, 10_000),
         lag=st.sampled_from([0.0, 0.0, 0.5, 0.8]),
         spread=st.sampled_from([0.1, 0.5, 1.5]),
-        place=st.sampled_from(sorted(PLACES)),
+        place=st.integers(0, 5),
     )
     def start(self, seed, lag, spread, place):
         """Anywhere: ready, stretched out, folded, at the ends of joints, singular, or beyond all that."""
         random = np.random.default_rng(seed)
-        start = np.array(PLACES[place]) + random.uniform(-spread, spread, 6)
+        places = type(self).places
+        here = np.array(places[sorted(places)[place % len(places)]])
+        start = here + random.uniform(-spread, spread, len(here))
         self.rig = type(self).make_rig(start=start, lag=lag)
         self.rig.step()
 
