@@ -54,6 +54,7 @@ from instructvla_ros.safety import (
 from instructvla_ros.safety.dry_run import DryRun
 from instructvla_ros.safety.intervention_log import InterventionLog
 from instructvla_ros.safety.mailbox import Mailbox
+from instructvla_ros.srv import TellTime
 from instructvla_ros.timing import FixedRateThread
 
 STATUS_AGE = 0.1  # what an operator sees is never older [s]
@@ -112,6 +113,7 @@ class SafetyFilterNode(RunnableNode):
         qos.subscribe_latched_or_not(self, Bool, "emergency_stop", self._on_emergency_stop)
         self.create_service(Trigger, "~/stop", self._on_stop)
         self.create_service(Trigger, "~/reset", self._on_reset)
+        self.create_service(TellTime, "~/tell_time", self._on_tell_time)
         self.create_timer(1.0, self._publish_diagnostics)
         self.add_post_set_parameters_callback(self._on_parameters)
         self._one_master = OneMaster(self, [chunks], self._gripper_output.publishers)
@@ -223,6 +225,10 @@ class SafetyFilterNode(RunnableNode):
             "reset: the arm moves again with the next action chunk made from now on; to keep it still, clear the "
             "instruction first"
         )
+        return response
+
+    def _on_tell_time(self, _: TellTime.Request, response: TellTime.Response) -> TellTime.Response:
+        response.stamp = self.get_clock().now().to_msg()
         return response
 
     def _monotonic(self, stamp: object) -> float:
