@@ -343,7 +343,7 @@ class PolicyNode(LifecycleNode, RunnableNode):
         if self._clocks is not None:
             values["clock of the safety filter"] = self._clocks.offset or "unknown"
             if not self._clocks.is_close and level == DiagnosticStatus.OK:
-                level, summary = DiagnosticStatus.WARN, f"acting, but the safety filter's clock is {self._clocks.offset}"
+                level, summary = DiagnosticStatus.WARN, f"acting; the filter's clock is {self._clocks.offset}"
         if thread is not None:
             values |= {"deadline misses": thread.misses, "failed ticks": thread.errors}
         if loop is not None:
