@@ -6,11 +6,11 @@
     python bench/voice.py [--snr 20] [--most 0] [--parts commands nonsense] [--noise white] [--vocabulary tabletop]
     python bench/voice.py --fit 60
 
-Everything goes through the listener as from a microphone: noise, speech, noise, cut by voice activity detection, decoded by
-the default engine, believed or not, without question (`auto_confirm`) and without wake phrase, which makes it hardest. The
-sentences are those of bench/support/voice_sentences.py, which the vocabulary was made without; voices of espeak-ng, each
-sentence by every voice. Right: task and things are those meant. Wrong: another command. False accept: a command, an
-answer or a stop out of a sentence that is none.
+Everything goes through the listener as from a microphone: noise, speech, noise, cut by voice activity detection,
+decoded by the default engine, believed or not, without question (`auto_confirm`) and without wake phrase, which makes
+it hardest. The sentences are those of bench/support/voice_sentences.py, which the vocabulary was made without; voices
+of espeak-ng, each sentence by every voice. Right: task and things are those meant. Wrong: another command. False
+accept: a command, an answer or a stop out of a sentence that is none.
 
 Delay: from the last sample of speech until the reply, as it would be with a live microphone: sound comes in frames of
 20 ms, each takes as long to work on as was measured here on one core, and waits for those before it. RTF: time on the
@@ -51,15 +51,37 @@ from instructvla_ros.voice.vocabulary import Vocabulary  # noqa: E402
 VOICES: tuple[Voice, ...] = (("en-us+m3", 130), ("en-gb-x-rp+m2", 150), ("en-us+f4", 170))
 FIT_VOICES: tuple[Voice, ...] = (("en-us", 150), ("en-gb", 140), ("en-us+f3", 165), ("en-us+m6", 125))
 FIT_NONSENSE = (
-    "good morning everybody", "where did you put my keys", "this is the best pizza in town", "do not push the green ball",
-    "the blue cone fell down", "take a look at the newspaper", "pick a number between one and ten", "put it on the shelf",
-    "the cylinder of the engine is broken", "i like purple flowers", "touch screens are expensive", "go to bed early tonight",
-    "please bring me a glass of water", "the ball is in the garden", "what time is it now", "left or right i cannot decide",
-    "pick up the spoon", "push the cart into the corner", "let us talk about the budget", "move to another city",
-    "could you please be quiet", "two plus two makes four", "point taken let us continue", "the printer needs more paper",
-    "slide number seven is missing", "he reached the summit before noon", "green tea or black coffee", "the robot is very slow",
-    "lift up your hearts", "open the second drawer",
-)  # fmt: skip
+    "good morning everybody",
+    "where did you put my keys",
+    "this is the best pizza in town",
+    "do not push the green ball",
+    "the blue cone fell down",
+    "take a look at the newspaper",
+    "pick a number between one and ten",
+    "put it on the shelf",
+    "the cylinder of the engine is broken",
+    "i like purple flowers",
+    "touch screens are expensive",
+    "go to bed early tonight",
+    "please bring me a glass of water",
+    "the ball is in the garden",
+    "what time is it now",
+    "left or right i cannot decide",
+    "pick up the spoon",
+    "push the cart into the corner",
+    "let us talk about the budget",
+    "move to another city",
+    "could you please be quiet",
+    "two plus two makes four",
+    "point taken let us continue",
+    "the printer needs more paper",
+    "slide number seven is missing",
+    "he reached the summit before noon",
+    "green tea or black coffee",
+    "the robot is very slow",
+    "lift up your hearts",
+    "open the second drawer",
+)
 BEFORE, AFTER = 0.8, 1.0  # of noise around a sentence [s]
 GOAL_ACCURACY, GOAL_FALSE_ACCEPTS, GOAL_DELAY = 0.9, 0.1, 0.7
 PARTS = ("commands", "free", "nonsense", "stops", "noise")
@@ -164,7 +186,8 @@ def commands(
                 heard = "; ".join(f"{r.outcome.name} {r.text!r} {r.confidence:.2f}" for _, r in replies)
                 print(f"    {outcome}: {wanted[0]!r} by {voice[0]}: {heard}")
     count = sum(outcomes.values())
-    row = f"{share(outcomes['right'], count)} | {share(outcomes['wrong'] + outcomes['stopped'], count)} | {percentiles(delays)}"
+    wrong = share(outcomes["wrong"] + outcomes["stopped"], count)
+    row = f"{share(outcomes['right'], count)} | {wrong} | {percentiles(delays)}"
     return row, outcomes["right"] / count, float(np.percentile(delays, 95)) if delays else float("inf")
 
 
@@ -247,14 +270,12 @@ def fit(arguments: argparse.Namespace, vocabulary: Vocabulary) -> None:
             got = vocabulary.meaning(heard.text)
             if got is not None:
                 points["other"].append((fitted.sentence, fitted.word))
-                print(
-                    f"    other {text!r} by {voice[0]}: {heard.text!r} {fitted.sentence:.2f} {fitted.word:.2f} -> {heard.confidence:.2f}"
-                )
+                fits = f"{fitted.sentence:.2f} {fitted.word:.2f} -> {heard.confidence:.2f}"
+                print(f"    other {text!r} by {voice[0]}: {heard.text!r} {fits}")
     right, other = np.array(points["right"]), np.array(points["other"]).reshape(-1, 2)
     others = 3 * len(FIT_NONSENSE[: arguments.fit])
-    print(
-        f"right {len(right)}, other commands {wrong}, none {none} of {arguments.fit}; nonsense with a sentence: {len(other)} of {others}"
-    )
+    print(f"of {arguments.fit} commands: right {len(right)}, other commands {wrong}, no command {none}")
+    print(f"nonsense that became a command: {len(other)} of {others}")
     for name, column in (("sentence", 0), ("word", 1)):
         print(f"{name}: right p1 p5 p50 {np.percentile(right[:, column], [1, 5, 50]).round(2)}; other p50 p95 "
               f"{np.percentile(other[:, column], [50, 95]).round(2) if len(other) else 'none'}")  # fmt: skip
@@ -298,7 +319,8 @@ def main() -> int:
         if part in arguments.parts:
             name = "told verbs" if part == "commands" else "any words"
             print(
-                f"\n| commands in {name}, {arguments.noise} noise | right | wrong | delay p50 / p95 / p99 [s] |\n|---|---|---|---|"
+                f"\n| commands in {name}, {arguments.noise} noise | right | wrong | delay p50 / p95 / p99 [s] |"
+                "\n|---|---|---|---|"
             )
             for snr in [*([None] if arguments.silence else []), *arguments.snr]:
                 row, right, delay = commands(ear, arguments, sentences[:most], snr)

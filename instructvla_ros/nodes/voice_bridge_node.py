@@ -5,8 +5,8 @@
 In: a microphone, a wav file or ``audio``; ``push_to_talk``, ``reasoning``, ``safety_status``; services ``~/confirm``,
 ``~/cancel``, ``~/push_to_talk``. Out: ``heard``, ``instruction``, ``emergency_stop``, ``/diagnostics``.
 
-Sound is worked on in the thread of :class:`instructvla_ros.voice.listener.Listener`; callbacks only pass it on. A spoken
-stop is a convenience and never the stop to rely on: nobody hears it in noise, or while the robot speaks.
+Sound is worked on in the thread of :class:`instructvla_ros.voice.listener.Listener`; callbacks only pass it on. A
+spoken stop is a convenience and never the stop to rely on: it is not heard in noise, nor while the robot speaks.
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Where an utterance begins and ends: voice activity by the energy of the speech band over the noise.
 
-Plain energy against a noise floor that is followed, because the level of steady noise is what it adapts to: detectors by
-Gaussian mixtures (WebRTC's) take white noise for speech, and no utterance would ever end in it.
+Plain energy against a noise floor that is followed, because the level of steady noise is what it adapts to: detectors
+by Gaussian mixtures (WebRTC's) take white noise for speech, and no utterance would ever end in it.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 # Copyright 2026 The instructvla_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Audio as everything here takes it: one channel, 16 bits, 16 kHz; and the way there from what devices and files give."""
+"""Audio as everything here takes it: one channel, 16 bits, 16 kHz; and the way there from devices and files."""
 
 from __future__ import annotations
 
@@ -57,8 +57,8 @@ def mono(samples: NDArray[np.int16], channels: int) -> Samples:
 class Resampler:
     """Brings a stream of blocks to RATE, without seams between the blocks.
 
-    A polyphase low-pass, as in ``scipy.signal.resample_poly``, that keeps its state; it delays by half its length, which
-    is under 2 ms for 44.1 kHz and above.
+    A polyphase low-pass, as in ``scipy.signal.resample_poly``, that keeps its state; it delays by half its length,
+    which is under 2 ms.
 
     Args:
         rate: of what comes in [Hz].

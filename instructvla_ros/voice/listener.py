@@ -24,7 +24,7 @@ from instructvla_ros.voice.sources import AudioSource
 
 READ_TIMEOUT = 0.1  # [s]
 RETRY_AFTER = 2.0  # between two tries to open a source that failed [s]
-EARLY_PAUSE = 0.16  # of silence, after which the utterance so far is recognised [s]
+EARLY_PAUSE = 0.2  # of silence, after which the utterance so far is recognised [s]
 LONGEST = 10.0  # of an utterance, with the talk button held too [s]
 
 

@@ -1,6 +1,6 @@
 # Copyright 2026 The instructvla_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Phrases with alternatives, ``(pick up|lift) {it} [please]``: to grammars, to patterns that read sentences, to samples.
+"""Phrases with alternatives, ``(pick up|lift) {it} [please]``: to grammars, to patterns that read, to samples.
 
 The notation is that of JSGF's right-hand sides (JSpeech Grammar Format, W3C note of 2000), with slots in braces.
 """
@@ -11,7 +11,7 @@ import random
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Union
+from typing import TypeAlias
 
 _TOKEN = re.compile(r"\s*(?:([()\[\]|])|\{([a-z_]+)\}|([a-z']+))")
 MOST_SENTENCES = 100_000  # that a phrase may stand for: more is a mistake
@@ -49,7 +49,7 @@ class Choice:
     options: tuple[Phrase, ...]
 
 
-Phrase = Union[Word, Slot, Sequence, Choice]
+Phrase: TypeAlias = "Word | Slot | Sequence | Choice"
 NOTHING = Sequence(())
 
 
@@ -66,7 +66,7 @@ def parse(text: str) -> Phrase:
         match = _TOKEN.match(stripped, position)
         if match is None:
             raise PhraseError(
-                f"{text!r}, at {stripped[position:].strip()[:12]!r}: words in small letters, (a|b), [a] and {{it}} are known"
+                f"{text!r}, at {stripped[position:].strip()[:12]!r}: small letters, (a|b), [a] and {{it}} are known"
             )
         kind = "symbol" if match[1] else "slot" if match[2] else "word"
         tokens.append((kind, match[1] or match[2] or match[3]))

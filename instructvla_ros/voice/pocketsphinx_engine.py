@@ -29,15 +29,15 @@ DITHER = 90.0  # standard deviation of the noise that is added: 30 dB below the 
 SHORTEST = 0.2  # [s] of sound, in which no word fits
 SEED = 1
 
-# Pocketsphinx keeps scores of whole-word segments as logarithms to this base; those of its phone loop are divided by 2^10.
+# The scores of the phone loop come divided by 2^10, those of words do not (SENSCR_SHIFT in its sources).
 _PHONE_SCORE_UNIT = 1024.0
 _FILLER = re.compile(r"[<\[+]|SIL$")
 # Words that are often swallowed: a bad fit of theirs says nothing.
 _WEAK_WORDS = frozenset({*ARTICLES, "to", "up", "at", "for", "please", "now", "you"})
 
-# The logistic function of the two mean differences of log-likelihoods, a frame each, between words and phone loop; fitted
-# to sentences of the vocabulary and to other sentences by bench/voice.py --fit.
-_SENTENCE_MIDDLE, _WORD_MIDDLE = -2.7, -5.0
+# The logistic functions of the two mean differences of log-likelihoods, a frame each, between words and phone loop;
+# fitted to sentences of the vocabulary and to other sentences by bench/voice.py --fit.
+_SENTENCE_MIDDLE, _WORD_MIDDLE = -2.4, -4.5
 _SENTENCE_SLOPE, _WORD_SLOPE = 2.0, 1.0
 
 
@@ -162,7 +162,8 @@ def prepared(samples: Samples) -> Samples:
 
 
 def _decode(decoder: Any, data: bytes, unit: float) -> tuple[str, list[_Segment]]:
-    """Decode an utterance as a whole, so that the features are normalised by all of it."""
+    """Decode an utterance as a whole, so that the features are normalised by all of it, and by nothing before it."""
+    decoder.start_stream()  # forgets the noise of the utterance before
     decoder.start_utt()
     decoder.process_raw(data, no_search=False, full_utt=True)
     decoder.end_utt()

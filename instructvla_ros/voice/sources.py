@@ -46,7 +46,7 @@ class AudioSource(Protocol):
 
 
 class _Blocks:
-    """Blocks between a thread that must not wait and one that reads; what is not read in time is dropped and counted."""
+    """Blocks between a thread that must not wait and one that reads; what is not read in time is dropped."""
 
     def __init__(self) -> None:
         self._queue: queue.SimpleQueue[Samples] = queue.SimpleQueue()

@@ -1,6 +1,6 @@
 # Copyright 2026 The instructvla_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Words spoken aloud by espeak-ng, in a process of its own. One text at a time; a newer one takes the older one's place."""
+"""Words spoken aloud by espeak-ng, in a process of its own. One text at a time, the newest."""
 
 from __future__ import annotations
 
