@@ -35,6 +35,9 @@ SIMULATED_ROBOT = "sim"
 DEMO_DOMAIN = 93  # any but 0, which robots use
 SHIPPED_MODEL = "models/tabletop"
 DEMO_THREADS = 1  # a small model gains nothing from a second thread, which waits long on a busy machine
+MACHINES = ("all", "robot", "policy")
+"""Which processes a launch starts: all of them, all but the policy, or the policy alone."""
+
 REPLAY_WAIT = 120.0  # how long a replay waits for the model to be loaded [s]
 UNTRAINED_NOTE = "The model is a tiny untrained one: it shows that the chain runs, its words and motions mean nothing."
 
@@ -132,6 +135,9 @@ def bringup_processes(
     voice: str = "",
     listen: str = "wake_phrase",
     auto_confirm: bool = False,
+    markers: bool = False,
+    instruction_server: bool = False,
+    machine: str = MACHINES[0],
     **parameters: Value,
 ) -> list[NodeProcess]:
     """The processes that make a robot act on instructions.
@@ -148,6 +154,9 @@ def bringup_processes(
         voice: what the voice bridge listens to: ``microphone``, ``topic``, or a wav file; empty: there is none.
         listen: when words are for the robot: ``push_to_talk``, ``wake_phrase`` or ``always``.
         auto_confirm: whether spoken commands are sent without being asked back first.
+        markers: whether plan and limits are drawn for RViz and Foxglove.
+        instruction_server: whether instructions are taken as goals of the action ``execute_instruction`` too.
+        machine: one of ``MACHINES``: all processes, those of the robot's machine, or the policy's alone.
         parameters: any other parameter that policy_node or safety_filter_node declares; each goes to the node that
             declares it.
 
@@ -189,7 +198,12 @@ def bringup_processes(
     if voice:
         heard: dict[str, Value] = {"source": voice, "listen": listen, "auto_confirm": auto_confirm}
         processes.append(NodeProcess("voice_bridge_node", "voice_bridge_node", namespace, {**heard, **shared}))
-    return processes
+    if markers:
+        processes.append(node("markers_node"))
+    if instruction_server:
+        processes.append(NodeProcess("instruction_server_node", "instruction_server_node", namespace, shared))
+    on_robot = {"all": None, "robot": True, "policy": False}[machine]
+    return [each for each in processes if on_robot is None or (each.executable != "policy_node") is on_robot]
 
 
 def demo_processes(

@@ -12,7 +12,7 @@ from launch.action import Action
 from launch.actions import DeclareLaunchArgument, OpaqueFunction, SetEnvironmentVariable
 from launch.substitutions import LaunchConfiguration
 
-from instructvla_ros.bringup import PASSED_ON, bringup_processes, network_environment
+from instructvla_ros.bringup import MACHINES, PASSED_ON, bringup_processes, network_environment
 from instructvla_ros.launching import SWITCH, node_action, voice_arguments
 from instructvla_ros.parameters import POLICY_NODE, Parameter
 
@@ -58,6 +58,9 @@ def start_nodes(context: LaunchContext) -> list[Action]:
         voice=argument("voice"),
         listen=argument("listen"),
         auto_confirm=argument("auto_confirm") == "true",
+        markers=argument("markers") == "true",
+        instruction_server=argument("instruction_server") == "true",
+        machine=argument("machine"),
         **given,
     )
     return [node_action(process) for process in processes]
@@ -89,6 +92,24 @@ def generate_launch_description() -> LaunchDescription:
                 default_value="true",
                 choices=SWITCH,
                 description="Whether the last minute is kept in memory and written after an incident.",
+            ),
+            DeclareLaunchArgument(
+                "markers",
+                default_value="false",
+                choices=SWITCH,
+                description="Whether plan and limits are drawn for RViz and Foxglove.",
+            ),
+            DeclareLaunchArgument(
+                "instruction_server",
+                default_value="false",
+                choices=SWITCH,
+                description="Whether instructions are taken as goals of the action execute_instruction too.",
+            ),
+            DeclareLaunchArgument(
+                "machine",
+                default_value=MACHINES[0],
+                choices=MACHINES,
+                description="Which processes to start: all; robot: all but the policy; policy: that alone.",
             ),
             *voice_arguments(),
             *(SetEnvironmentVariable(*item) for item in network_environment(os.environ, alone=False).items()),

@@ -257,3 +257,13 @@ def test_the_demo_keeps_to_a_domain_of_its_own_unless_the_user_names_one() -> No
     assert network_environment({}, alone=True)["ROS_DOMAIN_ID"] not in ("", "0")
     assert "ROS_DOMAIN_ID" not in network_environment({"ROS_DOMAIN_ID": "7"}, alone=True)
     assert "ROS_DOMAIN_ID" not in network_environment({}, alone=False)
+
+
+def test_each_machine_starts_its_own_processes_and_none_is_missing_or_double() -> None:
+    everything = {"markers": True, "instruction_server": True}
+    whole = executables(bringup_processes("widowx", "run", **everything))
+    robot = executables(bringup_processes("widowx", "run", machine="robot", **everything))
+    policy = executables(bringup_processes("widowx", "run", machine="policy", **everything))
+    assert policy == ["policy_node"] and "policy_node" not in robot
+    assert sorted(robot + policy) == sorted(whole)
+    assert {"markers_node", "instruction_server_node", "safety_filter_node", "recorder_node"} <= set(robot)
