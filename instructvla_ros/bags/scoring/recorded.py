@@ -23,6 +23,7 @@ from instructvla_ros.bags.scoring.topics import Topics
 from instructvla_ros.policy.profile import RobotProfile
 from instructvla_ros.robot.action_chunk import ActionChunk, DeltaReference
 from instructvla_ros.robot.joint_state import JointState
+from instructvla_ros.robot.joint_state_merger import JointStateMerger
 from instructvla_ros.safety import SafetyState
 from instructvla_ros.timing import NANOSECONDS
 
@@ -78,7 +79,7 @@ def read_recorded(bag: Bag, topics: Topics, profile: RobotProfile, instruction: 
     """
     offset = _offset(bag, topics.images["primary"])
     recorded = Recorded(bag.start / NANOSECONDS + offset, bag.end / NANOSECONDS + offset, offset)
-    wanted = {*profile.joints, profile.gripper.joint}
+    merger = JointStateMerger(profile.joints, profile.gripper.joint)
     stop_began: float | None = None
     names = [
         name
@@ -91,9 +92,10 @@ def read_recorded(bag: Bag, topics: Topics, profile: RobotProfile, instruction: 
     for message, content in bag.decoded(names):
         time = message.stamp / NANOSECONDS + offset
         if message.topic == topics.joint_states:
-            if set(content.name) & wanted:
+            state = merger.merge(_joint_state(content, _stamp(bag, message, time)))
+            if state is not None:
                 recorded.joint_times.append(max(time, recorded.joint_times[-1] if recorded.joint_times else time))
-                recorded.joint_states.append(_joint_state(content, _stamp(bag, message, time)))
+                recorded.joint_states.append(state)
         elif message.topic == topics.instruction:
             recorded.instructions.append((time, content.data.strip()))
         elif message.topic == topics.robot_description:
@@ -103,8 +105,9 @@ def read_recorded(bag: Bag, topics: Topics, profile: RobotProfile, instruction: 
         elif message.topic == topics.trajectory:
             _add_trajectory(recorded, content, _stamp(bag, message, time))
         elif message.topic == topics.gripper:
-            if len(content.data):
-                recorded.gripper_commands.append((time, float(content.data[0])))
+            position = _gripper_position(content, profile.gripper.joint)
+            if position is not None:
+                recorded.gripper_commands.append((time, position))
         elif message.topic == topics.pose:
             pose = content.pose
             where = np.array((pose.position.x, pose.position.y, pose.position.z))
@@ -211,6 +214,16 @@ def _offset(bag: Bag, topic: str) -> float:
 def _joint_state(content: Any, stamp: float) -> JointState:
     positions = np.array(content.position, dtype=float)
     return JointState(stamp, tuple(content.name), positions)
+
+
+def _gripper_position(content: Any, joint: str) -> float | None:
+    """Where the gripper is sent: the only number, or the end of its joint's trajectory."""
+    if hasattr(content, "data"):
+        return float(content.data[0]) if len(content.data) else None
+    names = list(content.joint_names)
+    if not content.points or joint not in names or len(content.points[-1].positions) != len(names):
+        return None
+    return float(content.points[-1].positions[names.index(joint)])
 
 
 def _add_trajectory(recorded: Recorded, content: Any, start: float) -> None:

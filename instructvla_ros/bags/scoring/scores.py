@@ -331,7 +331,7 @@ def _check(recorded: Recorded, has_instruction_topic: bool) -> None:
 
 
 def _chain(recorded: Recorded, profile: RobotProfile, settings: Settings) -> KinematicChain:
-    urdf = settings.urdf or recorded.urdf or profile.description()
+    urdf = settings.urdf or recorded.urdf or profile.urdf()
     if urdf is None:
         raise ScoringError("the bag has no robot description: give the robot's URDF with --urdf")
     return profile.chain(urdf)

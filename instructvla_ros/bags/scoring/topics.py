@@ -16,8 +16,9 @@ _STRING = "std_msgs/msg/String"
 _POSE = "geometry_msgs/msg/PoseStamped"
 _CHUNK = "instructvla_ros/msg/ActionChunk"
 _TRAJECTORY = "trajectory_msgs/msg/JointTrajectory"
-_NUMBERS = "std_msgs/msg/Float64MultiArray"
+GRIPPER_TYPES = ("std_msgs/msg/Float64MultiArray", _TRAJECTORY)
 _STATUS = "instructvla_ros/msg/SafetyStatus"
+_IMAGE_NAMES = {"primary": "image", "wrist": "wrist_image"}  # as the policy node has them
 
 
 class ScoringError(ValueError):
@@ -73,7 +74,8 @@ class Topics:
 def find_topics(topics: Mapping[str, BagTopic], profile: RobotProfile, views: tuple[str, ...], given: Given) -> Topics:
     """Find them.
 
-    A name that does not begin with a slash is looked for without a namespace first, then in any, if there is only one.
+    Looked for are the profile's names, then those of this package. A name that does not begin with a slash is looked
+    for without a namespace first, then in any, if there is only one.
 
     Args:
         topics: of the bag, by full name.
@@ -88,38 +90,44 @@ def find_topics(topics: Mapping[str, BagTopic], profile: RobotProfile, views: tu
     notes: list[str] = []
     interface = profile.interface
 
-    def find(name: str, kinds: tuple[str, ...], by_user: bool) -> str:
-        found = _find(there, name, kinds)
-        if by_user and not found:
+    def find(kinds: tuple[str, ...], by_user: str, *names: str) -> str:
+        for name in (by_user,) if by_user else names:
+            found = _find(there, name, kinds)
+            if found:
+                if not by_user and found.removesuffix("/compressed").lstrip("/") != names[0].lstrip("/"):
+                    notes.append(f"{found} is taken for {names[0]}")
+                return found
+        if by_user:
             listed = ", ".join(sorted(name for name, kind in there.items() if kind in kinds)) or "none"
-            raise ScoringError(f"the bag has no messages on {name}; topics of type {' or '.join(kinds)}: {listed}")
-        if found and not by_user and found.removesuffix("/compressed").lstrip("/") != name.lstrip("/"):
-            notes.append(f"{found} is taken for {name}")
-        return found
+            raise ScoringError(f"the bag has no messages on {by_user}; topics of type {' or '.join(kinds)}: {listed}")
+        return ""
 
     images = {}
     for view in views:
         camera = interface.cameras.get(view)
-        name = given.images.get(view) or (camera.topic if camera else "")
-        found = find(name, IMAGE_TYPES, view in given.images) if name else ""
+        names = (*([camera.topic] if camera else []), _IMAGE_NAMES[view])
+        found = find(IMAGE_TYPES, given.images.get(view, ""), *names)
         if not found:
-            found = _only_one(there, views, name, view)
-            notes.append(f"{found} is taken for the {view} camera, whose topic is {name} in the profile")
+            found = _only_one(there, views, names[0], view)
+            notes.append(f"{found} is taken for the {view} camera, whose topic is {names[0]} in the profile")
         images[view] = found
-    trajectory = interface.output.topic if interface.output.kind == "joint_trajectory" else "joint_trajectory"
-    gripper = interface.gripper_output
+    arm, gripper = interface.output, interface.gripper_output
     return Topics(
         images=images,
-        joint_states=find(given.joint_states or interface.joint_states, (_JOINT_STATE,), bool(given.joint_states)),
-        instruction=find(given.instruction or "instruction", (_STRING,), bool(given.instruction)),
-        robot_description=find(interface.robot_description.topic or "robot_description", (_STRING,), False),
-        pose=find(given.pose or interface.end_effector_pose.topic, (_POSE,), bool(given.pose)),
-        chunks=find("action_chunk", (_CHUNK,), False),
-        trajectory=find(trajectory, (_TRAJECTORY,), False),
-        gripper=find(gripper.topic if gripper.kind == "position_array" else "gripper_command", (_NUMBERS,), False),
-        status=find("safety_status", (_STATUS,), False),
+        joint_states=find((_JOINT_STATE,), given.joint_states, interface.joint_states, "joint_states"),
+        instruction=find((_STRING,), given.instruction, "instruction"),
+        robot_description=find((_STRING,), "", interface.robot_description.topic, "robot_description"),
+        pose=find((_POSE,), given.pose, interface.end_effector_pose.topic, "end_effector_pose"),
+        chunks=find((_CHUNK,), "", "action_chunk"),
+        trajectory=find((_TRAJECTORY,), "", *_if(arm.kind == "joint_trajectory", arm.topic), "joint_trajectory"),
+        gripper=find(GRIPPER_TYPES, "", *_if(bool(gripper.topic), gripper.topic), "gripper_command"),
+        status=find((_STATUS,), "", "safety_status"),
         notes=tuple(notes),
     )
+
+
+def _if(holds: bool, name: str) -> tuple[str, ...]:
+    return (name,) if holds else ()
 
 
 def _find(there: Mapping[str, str], name: str, kinds: tuple[str, ...]) -> str:
