@@ -67,3 +67,36 @@ def test_a_recording_makes_policy_and_filter_work_on_its_own_time_and_moves_no_a
     assert dry and not commands
     for process in system:
         assert process.stop() == 0 and "Traceback" not in process.output, process.output
+
+
+def test_a_recording_that_begins_anew_makes_the_policy_begin_anew_and_nothing_fails(graph) -> None:
+    chunks = graph.collect(ActionChunk, "action_chunk", EVERYTHING)
+    statuses = graph.collect(SafetyStatus, "safety_status", EVERYTHING)
+    processes = replay_processes(
+        "sim",
+        str(ROOT / "models" / "tabletop"),
+        bag=str(BAG),
+        loop=True,
+        rate=0.5,
+        device="cpu",
+        threads=1,
+        seed=1,
+        image_transport="compressed",
+        reasoning="never",
+    )
+    system = [graph.run(process.name, process.command()) for process in processes]
+
+    def stamps() -> list[float]:
+        return [c.header.stamp.sec + c.header.stamp.nanosec / 1e9 for c in chunks if c.actions]
+
+    def began_anew() -> int:
+        times = stamps()
+        return next((i for i, (a, b) in enumerate(zip(times, times[1:], strict=False), 1) if b < a - 1.0), 0)
+
+    graph.wait_until(lambda: began_anew() and len(stamps()) >= began_anew() + 3, "chunks of the second round")
+    again = stamps()[began_anew() :]
+    assert again == sorted(again), "each chunk of the second round is newer than the one before"
+    count = len(statuses)
+    graph.wait_until(lambda: len(statuses) > count, "the filter to go on")
+    for process in system:
+        assert process.alive and process.stop() == 0 and "Traceback" not in process.output, process.output
