@@ -3,6 +3,7 @@
 """Every command in bench/ that measures a figure we quote runs and prints its table."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -17,6 +18,7 @@ SHORT = {
     "fuzz.py": ["--steps", "100", "--workers", "1"],
     "graph_latency.py": ["--acts", "2", "--warm-up", "1", "--width", "64", "--height", "48"],
     "image_transport.py": ["--count", "5", "--runs", "1", "--width", "64", "--height", "48"],
+    "link_bandwidth.py": ["--count", "5", "--width", "64", "--height", "48", "--links", "0"],
     "joins.py": ["--episodes", "1", "--verbs", "reach", "--latencies", "0.05", "--modes", "asynchronous"],
     "performance.py": ["--count", "2", "--warm-up", "1", "--threads", "1", "--plain", "1", "--tokens", "3"],
     "side_by_side.py": ["--seconds", "1", "--threads", "1"],
@@ -36,6 +38,7 @@ SHORT = {
 NEEDS_DEMONSTRATIONS = {"training_step.py"}
 
 NEEDS_ROS = {
+    "link_bandwidth.py",
     "graph_latency.py",
     "image_transport.py",
     "record_load.py",
@@ -60,6 +63,11 @@ def test_a_bench_command_runs_and_names_hardware_and_percentiles(script: str, tm
     arguments = list(SHORT[script])
     if script in NEEDS_ROS:
         pytest.importorskip("rclpy", reason="rclpy is not importable: source a ROS distribution or run by make test")
+    if script == "link_bandwidth.py":
+        if shutil.which("ip") is None or shutil.which("unshare") is None:
+            pytest.skip("ip and unshare are not installed (packages iproute2 and util-linux)")
+        if subprocess.run(["unshare", "--map-root-user", "--net", "true"], capture_output=True, check=False).returncode:
+            pytest.skip("network namespaces are not allowed here")
     if script in ("graph_latency.py", "performance.py", "side_by_side.py", "tabletop.py", "tabletop_graph.py"):
         from instructvla_ros.model.untrained import write_untrained
 
