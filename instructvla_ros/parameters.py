@@ -523,7 +523,7 @@ VOICE_BRIDGE_NODE = (
         "speak",
         "all",
         "What is spoken by espeak-ng: nothing, questions and answers, or the model's reasoning too.",
-        choices=("off", "replies", "all"),
+        choices=("nothing", "replies", "all"),
     ),
     Parameter("voice", "en-us", "Voice of espeak-ng."),
     Parameter("speaking_rate", 160, "How fast it speaks.", unit="words/min", minimum=80, maximum=400),

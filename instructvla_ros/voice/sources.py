@@ -28,12 +28,14 @@ class AudioSource(Protocol):
     Attributes:
         name: what it is called in messages.
         ended: whether nothing comes any more, as after the end of a file.
-        lost: seconds of sound that were thrown away because nobody read them in time.
     """
 
     name: str
     ended: bool
-    lost: float
+
+    @property
+    def lost(self) -> float:
+        """Sound that was thrown away because nobody read it in time [s]."""
 
     def open(self) -> None:
         """Begin to listen; after an error it may be called again."""

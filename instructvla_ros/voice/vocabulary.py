@@ -15,6 +15,8 @@ from instructvla_ros.shared_files import yaml_path
 from instructvla_ros.voice.phrases import (
     Phrase,
     PhraseError,
+    Sequence,
+    Slot,
     parse,
     sample,
     sentences,
@@ -62,6 +64,7 @@ class Vocabulary:
         thing_phrases: the same as phrases, from which a smaller grammar can be made.
         commands: pairs of a command's name and its phrase with the slots ``{it}`` and ``{other}``.
         before, after: courtesies around a command.
+        before_phrases: those before it as phrases.
         wake: what the robot is called by.
         confirm, cancel: what answers the robot's question.
         stop: what stops the arm.
@@ -74,6 +77,7 @@ class Vocabulary:
     thing_phrases: tuple[Phrase, ...]
     commands: tuple[tuple[str, Phrase], ...]
     before: tuple[str, ...]
+    before_phrases: tuple[Phrase, ...]
     after: tuple[str, ...]
     wake: tuple[str, ...]
     confirm: tuple[str, ...]
@@ -124,6 +128,7 @@ class Vocabulary:
             thing_phrases=phrases("things"),
             commands=tuple(commands),
             before=expanded("before"),
+            before_phrases=phrases("before"),
             after=expanded("after"),
             wake=expanded("wake"),
             confirm=expanded("confirm"),
@@ -169,9 +174,9 @@ class Vocabulary:
             f"<{IT}> = the <thing>;\n<{OTHER}> = the <thing>;\n"
             f"<thing> = /{COMMAND_WEIGHT}/ ({rule(self.thing_phrases)})"
             f" | /{DECOY_WEIGHT}/ ({rule(self.decoy_things)});\n"
-            f"<before> = {rule(self.before)};\n<after> = {rule(self.after)};\n<wake> = {rule(self.wake)};\n"
+            f"<before> = {rule(self.before_phrases)};\n<after> = {rule(self.after)};\n<wake> = {rule(self.wake)};\n"
             f"<decoy> = /{COMMAND_WEIGHT}/ <NULL> | /{DECOY_WEIGHT}/ ({rule(self.decoys)});\n"
-            f"<command> = {rule(phrase for _, phrase in self.commands)};\n"
+            f"<command> = {rule(merged(phrase for _, phrase in self.commands))};\n"
             f"<answer> = {rule((*self.confirm, *self.cancel))};\n"
             f"<stop> = ({rule(self.stop)})+;\n"
             "<said> = <decoy> [<before>] <command> [<after>];\n"
@@ -189,9 +194,9 @@ class Vocabulary:
         """
         words = " ".join(re.sub(r"[^a-z' ]", " ", text.lower()).split())
         called = False
-        for phrase in sorted(self.wake, key=len, reverse=True):
-            if words == phrase or words.startswith(f"{phrase} "):
-                words, called = words[len(phrase) :].strip(), True
+        for name in sorted(self.wake, key=len, reverse=True):
+            if words == name or words.startswith(f"{name} "):
+                words, called = words[len(name) :].strip(), True
                 break
         if not words:
             return Meaning("wake", called) if called else None
@@ -241,6 +246,35 @@ class Vocabulary:
         words = text.split()
         name = " ".join(words[1:] if words[0] in ARTICLES else words)
         return name if name in self.things else None
+
+
+def merged(commands: Iterable[Phrase]) -> list[str]:
+    """Commands as JSGF, with as few copies of ``<it>`` as possible: each is a search of its own for the decoder.
+
+    Commands that go on alike after ``{it}`` share it, and so do those that begin alike.
+    """
+    by_rest: dict[str, list[str]] = {}
+    whole = []
+    for phrase in commands:
+        parts = phrase.parts if isinstance(phrase, Sequence) else (phrase,)
+        if Slot(IT) not in parts:
+            whole.append(to_jsgf(phrase))
+            continue
+        where = parts.index(Slot(IT))
+        beginning, rest = (" ".join(to_jsgf(part) for part in side) for side in (parts[:where], parts[where + 1 :]))
+        by_rest.setdefault(rest, []).append(beginning)
+    by_beginning: dict[str, list[str]] = {}
+    for rest, beginnings in by_rest.items():
+        by_beginning.setdefault(" | ".join(beginnings), []).append(rest)
+    for beginning, rests in by_beginning.items():
+        some = " | ".join(rest for rest in rests if rest)
+        ending = f"[{some}]" if some and "" in rests else _group(some)
+        whole.append(f"{_group(beginning)} <{IT}> {ending}".strip())
+    return whole
+
+
+def _group(text: str) -> str:
+    return f"({text})" if text else ""
 
 
 def _without(words: str, courtesies: tuple[str, ...], *, front: bool) -> str:

@@ -46,7 +46,8 @@ class WhisperEngine:
         self._device = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
         try:
             self._processor: Any = AutoProcessor.from_pretrained(model)
-            self._model: Any = WhisperForConditionalGeneration.from_pretrained(model).to(self._device).eval()
+            self._model: Any = WhisperForConditionalGeneration.from_pretrained(model)
+            self._model.to(self._device).eval()
         except (OSError, ValueError, RuntimeError) as error:
             raise EngineError(
                 f"engine whisper: no weights at {model!r}, neither as a folder nor on the hub: {_first_line(error)}"
