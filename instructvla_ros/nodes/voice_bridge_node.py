@@ -67,7 +67,7 @@ class VoiceBridgeNode(RunnableNode):
             free_text=engine.free_text,
         )
         self._pushed: PushedSource | None = None
-        self._speaker = Speaker(given.voice, given.speaking_rate, command=[] if given.speak == "off" else None)
+        self._speaker = Speaker(given.voice, given.speaking_rate, command=[] if given.speak == "nothing" else None)
         self._listener = Listener(
             self._make_source(),
             engine,
@@ -101,7 +101,7 @@ class VoiceBridgeNode(RunnableNode):
         self.create_service(SetBool, "~/push_to_talk", self._on_push_service)
         self.create_timer(0.1, self._release)
         self.create_timer(1.0, self._publish_diagnostics)
-        if given.speak != "off" and self._speaker.trouble:
+        if given.speak != "nothing" and self._speaker.trouble:
             self.get_logger().warning(self._speaker.trouble)
         how = {
             Mode.PUSH_TO_TALK: "while push_to_talk is true",
@@ -211,7 +211,7 @@ class VoiceBridgeNode(RunnableNode):
         )
         name = reply.outcome.name.lower().replace("_", " ")
         self.get_logger().info(f'"{reply.text}" ({reply.confidence:.2f}): {name}; {reply.reason}')
-        if reply.say and self._given.speak != "off":
+        if reply.say and self._given.speak != "nothing":
             self._speaker.say(reply.say)
 
     def _press(self) -> None:

@@ -47,7 +47,7 @@ class WhisperEngine:
         try:
             self._processor: Any = AutoProcessor.from_pretrained(model)
             self._model: Any = WhisperForConditionalGeneration.from_pretrained(model)
-            self._model.to(self._device).eval()
+            self._model.to(self._device).eval()  # type: ignore[arg-type]  # wrapped without its types
         except (OSError, ValueError, RuntimeError) as error:
             raise EngineError(
                 f"engine whisper: no weights at {model!r}, neither as a folder nor on the hub: {_first_line(error)}"

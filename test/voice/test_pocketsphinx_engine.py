@@ -16,6 +16,7 @@ from instructvla_ros.voice.pocketsphinx_engine import LEVEL, PocketsphinxEngine,
 from instructvla_ros.voice.vocabulary import Vocabulary  # noqa: E402
 
 TABLETOP = Vocabulary.load("tabletop")
+pytestmark = pytest.mark.filterwarnings("ignore:start_stream")  # it says that it is unnecessary, and is not
 needs_voices = pytest.mark.skipif(not can_speak(), reason=WHY_NOT)
 
 
