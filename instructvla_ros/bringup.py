@@ -199,7 +199,8 @@ def bringup_processes(
         heard: dict[str, Value] = {"source": voice, "listen": listen, "auto_confirm": auto_confirm}
         processes.append(NodeProcess("voice_bridge_node", "voice_bridge_node", namespace, {**heard, **shared}))
     if markers:
-        processes.append(node("markers_node"))
+        drawn = {name: given[name] for name in ("robot", "limits") if name in given}  # its rate is its own
+        processes.append(NodeProcess("markers_node", "markers_node", namespace, {**drawn, **shared}, remappings))
     if instruction_server:
         processes.append(NodeProcess("instruction_server_node", "instruction_server_node", namespace, shared))
     on_robot = {"all": None, "robot": True, "policy": False}[machine]

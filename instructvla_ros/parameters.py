@@ -104,7 +104,13 @@ POLICY_NODE = (
         "Type of the weights; `auto`: bfloat16 on a GPU, float32 on a CPU.",
         choices=("auto", "float32", "bfloat16"),
     ),
-    Parameter("threads", 0, "CPU threads of the network; 0: as many as are found to make it quicker, by trying, while it is loaded.", minimum=0, maximum=256),
+    Parameter(
+        "threads",
+        0,
+        "CPU threads of the network; 0: as many as are found to make it quicker, by trying, while it is loaded.",
+        minimum=0,
+        maximum=256,
+    ),
     Parameter("dataset", "", "Key into the run's dataset statistics; empty: the one in the robot's profile."),
     Parameter(
         "control_rate",
@@ -443,8 +449,8 @@ CONSOLE_NODE = (
     Parameter(
         "camera_pose",
         "",
-        "Where the camera of `image` is: `x y z roll pitch yaw` of its optical frame in the base frame [m, rad]; empty: "
-        "as the robot description or the topic `camera_pose` says.",
+        "Where the camera of `image` is: `x y z roll pitch yaw` of its optical frame in the base frame [m, rad]; "
+        "empty: as the robot description or the topic `camera_pose` says.",
     ),
     Parameter("wrist_camera_pose", "", "The same of `wrist_image`, for one that does not move with the arm."),
 )

@@ -92,6 +92,15 @@ def test_every_parameter_is_one_that_its_node_declares_with_the_same_type(proces
     assert process.namespace == "left"
 
 
+def test_no_process_is_given_a_value_that_its_node_does_not_allow() -> None:
+    everything = {name: parameter.default for name, parameter in PASSED_ON.items() if parameter.default != ""}
+    for process in bringup_processes("sim", "run", markers=True, instruction_server=True, record="bag", **everything):
+        allowed = {parameter.name: parameter for parameter in NODES[process.executable]}
+        for name, value in process.parameters.items():
+            if name != "use_sim_time":
+                allowed[name].check(value)
+
+
 def test_safety_filter_and_policy_serve_the_same_robot() -> None:
     processes = bringup_processes("widowx", "run")
     assert {process.parameters["robot"] for process in processes} == {"widowx"}

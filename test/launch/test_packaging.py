@@ -24,7 +24,8 @@ SYSTEM_PACKAGES = {
     "scipy": "python3-scipy",
     "yaml": "python3-yaml",
 }
-COMES_WITH = {"OpenGL": "mujoco", "apsw": "rosbags", "lz4": "mcap", "zstandard": "mcap"}  # hard dependencies of a pinned package
+# Hard dependencies of a pinned package.
+COMES_WITH = {"OpenGL": "mujoco", "apsw": "rosbags", "lz4": "mcap", "zstandard": "mcap"}
 # Chosen by a parameter, imported late, with an error that says what to install.
 OPTIONAL = {"transformers": "pip install transformers", "audio_common_msgs": "the package audio_common_msgs"}
 
