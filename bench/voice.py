@@ -102,10 +102,15 @@ class Ear:
 
     Args:
         vocabulary: what is understood.
+        engine: name of the engine.
+        whisper_model: weights, for Whisper.
+        called: whether commands count only after the wake phrase.
     """
 
-    def __init__(self, vocabulary: Vocabulary, engine: str, whisper_model: str) -> None:
+    def __init__(self, vocabulary: Vocabulary, engine: str, whisper_model: str, called: bool) -> None:
         self.vocabulary = vocabulary
+        self.mode = Mode.WAKE_PHRASE if called else Mode.ALWAYS
+        self.prefix = f"{vocabulary.wake[0]} " if called else ""
         self.engine = make_engine(engine, vocabulary, whisper_model, "auto")
         self.sound = self.work = 0.0
 
@@ -113,7 +118,7 @@ class Ear:
         """Replies to sound, each with the time at which it would be there, counted from the first sample [s]."""
         mine: list[Reply] = []
         dialogue = Dialogue(
-            self.vocabulary, Mode.ALWAYS, auto_confirm=True, minimum_confidence=self.engine.threshold,
+            self.vocabulary, self.mode, auto_confirm=True, minimum_confidence=self.engine.threshold,
             free_text=self.engine.free_text,
         )  # fmt: skip
         listener = Listener(PushedSource("bench", RATE), self.engine, dialogue, mine.append)
@@ -178,7 +183,7 @@ def commands(
     delays: list[float] = []
     for number, wanted in enumerate(sentences):
         for voice in VOICES:
-            replies = said(ear, wanted[0], voice, snr, arguments.noise, number)
+            replies = said(ear, ear.prefix + wanted[0], voice, snr, arguments.noise, number)
             outcome, delay = judge(ear, wanted, replies)
             outcomes[outcome] += 1
             delays += [delay] if outcome == "right" else []
@@ -302,6 +307,9 @@ def main() -> int:
     parser.add_argument("--engine", default="pocketsphinx")
     parser.add_argument("--whisper-model", default="")
     parser.add_argument("--fit", type=int, default=0, help="fit the confidence on so many sentences of the vocabulary")
+    parser.add_argument(
+        "--called", action="store_true", help="the wake phrase before each command, and nothing counts without it"
+    )
     parser.add_argument("--show", action="store_true", help="show what was misheard")
     arguments = parser.parse_args()
     if not can_speak():
@@ -312,7 +320,7 @@ def main() -> int:
     if arguments.fit:
         fit(arguments, vocabulary)
         return 0
-    ear = Ear(vocabulary, arguments.engine, arguments.whisper_model)
+    ear = Ear(vocabulary, arguments.engine, arguments.whisper_model, arguments.called)
     most = arguments.most or None
     missed = []
     for part, sentences in (("commands", PLAIN), ("free", FREE)):

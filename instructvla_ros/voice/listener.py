@@ -91,7 +91,7 @@ class Listener:
         self._utterance: list[Samples] = []
         self._early: Hypothesis | None = None
         self._stopped_early = False
-        self._talking: bool | None = None  # whether the talk button is held; None: it is not used now
+        self._talking = False
         self._talk_wanted = False
         self._levels: deque[float] = deque(maxlen=50)
 
@@ -145,10 +145,12 @@ class Listener:
                 self._source.open()
                 self._set_trouble("")
                 self._listen()
-                return
+                while not self._ending.wait(READ_TIMEOUT):
+                    self._look()  # somebody may still be asked
             except AudioError as error:
                 self._set_trouble(str(error))
                 self._forget()
+            self._look()
             self._ending.wait(RETRY_AFTER)
 
     def _listen(self) -> None:
@@ -184,7 +186,7 @@ class Listener:
             self.state.level = max(self._levels)
             self._levels.clear()
         wanted = self._talk_wanted
-        if wanted != bool(self._talking):
+        if wanted != self._talking:
             self._press(wanted)
         if self._talking:
             self._utterance.append(frame)
@@ -209,11 +211,11 @@ class Listener:
 
     def _press(self, pressed: bool) -> None:
         self._detector.reset()
+        self._talking = pressed
         if pressed:
-            self._talking, self._utterance, self._early, self._stopped_early = True, [], None, False
-            return
-        self._talking = None
-        self._end(0.0, addressed=True)
+            self._utterance, self._early, self._stopped_early = [], None, False
+        else:
+            self._end(0.0, addressed=True)
 
     def _recognise_early(self) -> None:
         """Recognise the utterance so far where a pause begins, and forget that where it goes on."""
@@ -262,7 +264,7 @@ class Listener:
 
     def _forget(self) -> None:
         self._detector.reset()
-        self._utterance, self._early, self._talking = [], None, None
+        self._utterance, self._early, self._talking = [], None, False
         self._rest = self._rest[:0]
 
     def _set_trouble(self, text: str) -> None:

@@ -172,10 +172,8 @@ class PushedSource:
             self._fault = why
 
     def open(self) -> None:
-        """Begin anew."""
+        """Begin anew; what is wrong with the samples stays wrong until better ones come."""
         self._blocks.clear()
-        with self._lock:
-            self._since, self._count, self._fault = None, 0, ""
         self._resampler = Resampler(self._rate)
 
     def read(self, timeout: float) -> Samples | None:
