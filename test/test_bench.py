@@ -23,6 +23,7 @@ SHORT = {
     "performance.py": ["--count", "2", "--warm-up", "1", "--threads", "1", "--plain", "1", "--tokens", "3"],
     "side_by_side.py": ["--seconds", "1", "--threads", "1"],
     "report.py": ["--quick", "--only", "act", "--out", os.devnull],
+    "read_bag.py": ["--messages", "500", "--pictures", "5", "--runs", "1"],
     "record_load.py": ["--seconds", "1", "--factors", "0.3"],
     "safety_step.py": ["--steps", "30", "--warm-up", "5"],
     "soak.py": ["--minutes", "0.1", "--warm-up", "2"],
