@@ -25,7 +25,7 @@ from instructvla_ros.safety.rooms import Configurations
 
 Colour = tuple[float, float, float, float]
 
-LAYERS = ("workspace", "table", "keep_out", "body", "planned", "trail", "status")
+LAYERS = ("workspace", "table", "keep_out", "body", "planned", "commanded", "trail", "status")
 
 _CALM: Colour = (0.35, 0.75, 0.45, 0.9)
 _FREE: Colour = (0.35, 0.60, 0.95, 0.25)
@@ -34,6 +34,7 @@ _ACTING: Colour = (0.95, 0.15, 0.10, 0.65)
 _SOLID: Colour = (0.55, 0.58, 0.62, 0.45)
 _OPEN: Colour = (0.20, 0.60, 1.00, 1.0)
 _CLOSED: Colour = (1.00, 0.60, 0.10, 1.0)
+_COMMANDED: Colour = (0.30, 0.95, 0.35, 1.0)
 _TRAIL: Colour = (0.60, 0.60, 0.60, 0.8)
 _TEXT: Colour = (1.0, 1.0, 1.0, 1.0)
 _LINE = 0.004  # [m] width of lines
@@ -180,6 +181,15 @@ def plan_marks(chunk: ActionChunk | None, now: float, gripper: np.ndarray) -> li
         Mark("planned", Kind.LINE_STRIP, _OPEN, (_LINE, 0.0, 0.0), points=points, colours=colours),
         Mark("planned", Kind.SPHERE_LIST, _OPEN, (2.5 * _LINE,) * 3, points=points[1:], colours=colours[1:]),
     ]
+
+
+def commanded_marks(points: np.ndarray) -> list[Mark]:
+    """What the filter makes of the plan: where the command now in force leads, ``(n, 3)`` [m], to its rest."""
+    if len(points) < 2:
+        return []
+    line = Mark("commanded", Kind.LINE_STRIP, _COMMANDED, (2.0 * _LINE, 0.0, 0.0), points=points)
+    rest = Mark("commanded", Kind.SPHERE, _COMMANDED, (4.0 * _LINE,) * 3, points[-1])
+    return [line, rest]
 
 
 def trail_marks(points: np.ndarray) -> list[Mark]:

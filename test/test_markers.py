@@ -20,6 +20,7 @@ from instructvla_ros.markers import (
     body_marks,
     box_edges,
     by_layer,
+    commanded_marks,
     plan_marks,
     room_marks,
     status_mark,
@@ -138,6 +139,14 @@ def test_a_limit_is_shown_as_long_as_it_acts_and_not_much_longer() -> None:
     acting.see(1.1, [])
     assert acting.now(1.3) == [clamp]
     assert acting.now(1.5) == []
+
+
+def test_the_command_ends_where_the_arm_will_rest() -> None:
+    points = np.array([[0.3, 0.0, 0.2], [0.31, 0.0, 0.2], [0.312, 0.0, 0.2]])
+    line, rest = commanded_marks(points)
+    np.testing.assert_array_equal(line.points, points)
+    np.testing.assert_array_equal(rest.position, points[-1])
+    assert commanded_marks(points[:1]) == []
 
 
 def test_a_trail_needs_two_points() -> None:

@@ -45,7 +45,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     errors = sum(finding.level is Level.ERROR for finding in findings)
     warnings = sum(finding.level is Level.WARNING for finding in findings)
     if findings:
-        print(f"\n{errors} errors, {warnings} warnings" if errors + warnings else "\nnothing stands in the way")
+        told = f"{warnings} warnings" if warnings else "no warnings"
+        print(f"\n{errors} errors, {told}" if errors else f"\nnothing stands in the way; {told}")
     return 1 if errors else 0
 
 

@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """markers_node: draws plan, limits and what is clamped, for RViz and Foxglove.
 
-In: ``action_chunk``, ``joint_states``, ``robot_description``, ``safety_status``. Out: ``markers``, as long as somebody
-listens; every marker lives for a few periods only, so that nothing stale stays in the picture. It commands nothing.
+In: ``action_chunk``, ``planned_trajectory``, ``joint_states``, ``robot_description``, ``safety_status``. Out:
+``markers``, as long as somebody listens; every marker lives for a few periods only, so that nothing stale stays in the
+picture. It commands nothing.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import numpy as np
 from geometry_msgs.msg import Point
 from sensor_msgs.msg import JointState as JointStateMessage
 from std_msgs.msg import ColorRGBA, Header, String
+from trajectory_msgs.msg import JointTrajectory as JointTrajectoryMessage
 from visualization_msgs.msg import Marker, MarkerArray
 
 from instructvla_ros.markers import (
@@ -23,6 +25,7 @@ from instructvla_ros.markers import (
     Mark,
     body_marks,
     by_layer,
+    commanded_marks,
     plan_marks,
     room_marks,
     status_mark,
@@ -43,6 +46,7 @@ from instructvla_ros.safety.rooms import Configurations
 
 LIFE = 4.0  # of a marker, in periods
 STATUS_AGE = 1.0  # an older safety status is not shown [s]
+COMMAND_AGE = 0.5  # nor an older command [s]
 
 
 class MarkersNode(RunnableNode):
@@ -63,11 +67,13 @@ class MarkersNode(RunnableNode):
         self._body: Body | None = None
         self._chunk: ActionChunk | None = None
         self._joints: JointState | None = None
+        self._commanded: JointTrajectoryMessage | None = None
         self._status: SafetyStatus | None = None
         self._acting = Acting()
         self._trail: deque[np.ndarray] = deque(maxlen=max(2, round(given.trail * given.rate)))
         self._markers = self.create_publisher(MarkerArray, "markers", qos.TEXT)
         self.create_subscription(ActionChunkMessage, "action_chunk", self._on_chunk, qos.TEXT)
+        self.create_subscription(JointTrajectoryMessage, "planned_trajectory", self._on_command, qos.COMMAND)
         self.create_subscription(JointStateMessage, "joint_states", self._on_joint_state, qos.SENSOR)
         self.create_subscription(String, "robot_description", self._on_robot_description, qos.LATCHED)
         self.create_subscription(SafetyStatus, "safety_status", self._on_status, qos.LATCHED)
@@ -90,6 +96,9 @@ class MarkersNode(RunnableNode):
             self._chunk = messages.chunk_from_message(message, messages.seconds(message.header.stamp))
         except ValueError:
             self._chunk = None  # the filter refuses it too, and says why
+
+    def _on_command(self, message: JointTrajectoryMessage) -> None:
+        self._commanded = message
 
     def _on_joint_state(self, message: JointStateMessage) -> None:
         if set(message.name) & set(self._profile.joints):
@@ -120,6 +129,7 @@ class MarkersNode(RunnableNode):
             marks += body_marks(self._body, arm, clamps)
         if gripper is not None:
             marks += plan_marks(self._chunk, now, gripper) + trail_marks(np.array(self._trail))
+        marks += commanded_marks(self._commanded_points(now))
         state = SafetyState(status.state) if known and status is not None else None
         marks.append(status_mark(state, status.reason if status else "", clamps, gripper, self._limits))
         self._markers.publish(self._message(marks))
@@ -135,6 +145,18 @@ class MarkersNode(RunnableNode):
             self.get_logger().warning(f"the arm is not drawn: {error}", throttle_duration_sec=10.0)
             return None
         return Configurations.of(chain, positions[None])
+
+    def _commanded_points(self, now: float) -> np.ndarray:
+        """Where the filter's newest command leads the gripper point, ``(n, 3)`` [m]; empty where there is none."""
+        message, chain = self._commanded, self._chain
+        if message is None or chain is None or abs(now - messages.seconds(message.header.stamp)) > COMMAND_AGE:
+            return np.zeros((0, 3))
+        try:
+            trajectory = messages.trajectory_from_message(message)
+            order = [trajectory.joint_names.index(name) for name in chain.joint_names]
+        except ValueError:
+            return np.zeros((0, 3))  # of another robot
+        return Configurations.of(chain, trajectory.positions[:, order]).poses[:, :3, 3]
 
     def _message(self, marks: list[Mark]) -> MarkerArray:
         # a stamp of zero is the newest transform: the base frame stands still, and a viewer need not wait for tf

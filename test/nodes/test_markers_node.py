@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from sensor_msgs.msg import JointState
 from std_msgs.msg import String
+from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 from visualization_msgs.msg import Marker, MarkerArray
 
 from instructvla_ros.markers import LAYERS
@@ -20,6 +21,7 @@ def test_plan_arm_limits_and_clamps_are_drawn_in_the_base_frame_and_vanish_when_
     joint_states = graph.node.create_publisher(JointState, "joint_states", qos.SENSOR)
     statuses = graph.node.create_publisher(SafetyStatus, "safety_status", qos.LATCHED)
     chunks = graph.node.create_publisher(ActionChunk, "action_chunk", qos.LEASED_COMMAND)
+    commands = graph.node.create_publisher(JointTrajectory, "planned_trajectory", qos.COMMAND)
     graph.node.create_publisher(String, "robot_description", qos.LATCHED).publish(String(data=urdf()))
     arm_is_there = [True]
 
@@ -41,6 +43,13 @@ def test_plan_arm_limits_and_clamps_are_drawn_in_the_base_frame_and_vanish_when_
         chunk = ActionChunk(epoch=1, sequence=1, period=0.2, actions=[step] * 4)
         chunk.header.stamp = now()
         chunks.publish(chunk)
+        home = [*map(float, HOME)]
+        points = [[*home], [home[0] + 0.1, *home[1:]]]
+        command = JointTrajectory(joint_names=list(ARM_JOINTS))
+        command.points = [JointTrajectoryPoint(positions=each, velocities=[0.0] * len(home)) for each in points]
+        command.points[1].time_from_start.nanosec = 100_000_000
+        command.header.stamp = now()
+        commands.publish(command)
 
     graph.node.create_timer(0.05, publish)
     process = graph.start("markers_node", robot="sim", rate=20.0)
@@ -55,6 +64,9 @@ def test_plan_arm_limits_and_clamps_are_drawn_in_the_base_frame_and_vanish_when_
     first, last = line.points[0], line.points[-1]
     assert [first.x, first.y, first.z] == pytest.approx(list(tip))
     assert 0.0 < last.x - first.x <= 0.04 + 1e-6
+    (rest,) = [m.pose.position for m in markers if m.ns == "commanded" and m.type == Marker.SPHERE]
+    turned = profile.chain(urdf()).forward(np.array(HOME) + [0.1, 0, 0, 0, 0, 0])[:3, 3]
+    assert [rest.x, rest.y, rest.z] == pytest.approx(list(turned))
     (text,) = [marker.text for marker in markers if marker.ns == "status"]
     assert text.splitlines() == ["MOVING: following a chunk", "workspace x: 0.2 -> 0.1 m/s"]
 
