@@ -15,6 +15,7 @@ SHORT = {
     "filter_success.py": ["--episodes", "1", "--verbs", "reach"],
     "bounded_motion.py": ["--count", "20", "--warm-up", "2"],
     "braking.py": ["--stops", "5", "--warm-up", "1"],
+    "driver_rejections.py": ["--minutes", "0.1", "--robots", "fr3"],
     "fuzz.py": ["--steps", "100", "--workers", "1"],
     "graph_latency.py": ["--acts", "2", "--warm-up", "1", "--width", "64", "--height", "48"],
     "image_transport.py": ["--count", "5", "--runs", "1", "--width", "64", "--height", "48"],

@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     from instructvla_ros.robot.kinematics import KinematicChain
     from instructvla_ros.robot.trajectory import JointTrajectory
 
+HELD = 0.1
+"""How long the end of a trajectory with a stamp is held [s]: it may come so late without being refused as over."""
+
 
 class ArmOutput(Protocol):
     """Sends commands of one kind.
@@ -57,17 +60,15 @@ class ArmOutput(Protocol):
 class TrajectoryOutput:
     """trajectory_msgs/JointTrajectory, for ros2_control's joint_trajectory_controller."""
 
-    def __init__(self, node: Node, base_frame: str, stamped: bool) -> None:
-        self._base_frame, self._stamped = base_frame, stamped
+    def __init__(self, node: Node, base_frame: str, stamped: bool, lead: float) -> None:
+        self._base_frame, self._stamped, self._lead = base_frame, stamped, lead
         self._publisher = node.create_publisher(JointTrajectoryMessage, COMMAND_NAMES["joint_trajectory"], qos.COMMAND)
         self.publishers = [self._publisher]
 
     def send(self, trajectory: JointTrajectory, now: float, stamp: Time, measured: JointState | None) -> None:
         """As of :class:`ArmOutput`; with a stamp where the driver shares our clock."""
         del now, measured
-        message = messages.trajectory_to_message(trajectory, self._base_frame)
-        if self._stamped:
-            message.header.stamp = stamp
+        message = _trajectory(trajectory, self._base_frame, _later(stamp, self._lead) if self._stamped else None)
         self._publisher.publish(message)
 
     def fall_silent(self) -> None:
@@ -77,17 +78,15 @@ class TrajectoryOutput:
 class TrajectoryActionOutput:
     """Goals of control_msgs/FollowJointTrajectory: the same trajectories, each a goal that replaces the one before."""
 
-    def __init__(self, node: Node, base_frame: str, stamped: bool) -> None:
-        self._base_frame, self._stamped = base_frame, stamped
+    def __init__(self, node: Node, base_frame: str, stamped: bool, lead: float) -> None:
+        self._base_frame, self._stamped, self._lead = base_frame, stamped, lead
         self._goals = ActionGoals(node, "FollowJointTrajectory", COMMAND_NAMES["follow_joint_trajectory"])
         self.publishers: list[Publisher] = []
 
     def send(self, trajectory: JointTrajectory, now: float, stamp: Time, measured: JointState | None) -> None:
         """As of :class:`ArmOutput`."""
         del now, measured
-        message = messages.trajectory_to_message(trajectory, self._base_frame)
-        if self._stamped:
-            message.header.stamp = stamp
+        message = _trajectory(trajectory, self._base_frame, _later(stamp, self._lead) if self._stamped else None)
         self._goals.send(self._goals.goal(trajectory=message))
 
     def fall_silent(self) -> None:
@@ -179,7 +178,14 @@ class PoseOutput:
 
 
 def arm_output(
-    node: Node, kind: str, *, link_chain: KinematicChain, speeds: np.ndarray, period: float, stamped: bool
+    node: Node,
+    kind: str,
+    *,
+    link_chain: KinematicChain,
+    speeds: np.ndarray,
+    period: float,
+    stamped: bool,
+    lead: float,
 ) -> ArmOutput:
     """Makes the output of a kind.
 
@@ -190,6 +196,7 @@ def arm_output(
         speeds: ``(n,)`` highest joint speeds in force [rad/s or m/s].
         period: of the filter [s].
         stamped: whether trajectories say when they begin.
+        lead: how long after they were made that is [s].
 
     Raises:
         ImportError: the kind needs control_msgs, which is not installed.
@@ -203,5 +210,17 @@ def arm_output(
     if kind == "pose":
         return PoseOutput(node, link_chain, period)
     if kind == "follow_joint_trajectory":
-        return TrajectoryActionOutput(node, link_chain.base, stamped)
-    return TrajectoryOutput(node, link_chain.base, stamped)
+        return TrajectoryActionOutput(node, link_chain.base, stamped, lead)
+    return TrajectoryOutput(node, link_chain.base, stamped, lead)
+
+
+def _trajectory(trajectory: JointTrajectory, base_frame: str, stamp: Time | None) -> JointTrajectoryMessage:
+    if stamp is None:
+        return messages.trajectory_to_message(trajectory, base_frame)
+    message = messages.trajectory_to_message(trajectory.held(HELD), base_frame)
+    message.header.stamp = stamp
+    return message
+
+
+def _later(stamp: Time, lead: float) -> Time:
+    return messages.time_message(messages.seconds(stamp) + lead)

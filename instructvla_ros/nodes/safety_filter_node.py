@@ -86,6 +86,11 @@ class SafetyFilterNode(RunnableNode):
                 f"robot {self._profile.name}: a driver that is sent {self._kind} goes on when the filter dies; the "
                 "profile's output.command_timeout must say after which time it stops by itself"
             )
+        if interface.output.lead > self._period:
+            raise ProfileError(
+                f"robot {self._profile.name}: output.lead of {interface.output.lead:g} s is more than the filter's "
+                f"period of {self._period:g} s: the driver would skip trajectories; lower it, or the parameter rate"
+            )
         gripper = interface.gripper_output.kind if parameters.gripper_output == "profile" else parameters.gripper_output
         self._output: ArmOutput | None = None
         self._dry_run: DryRun | None = None
@@ -168,6 +173,7 @@ class SafetyFilterNode(RunnableNode):
                     speeds=safety_filter.bounds.speeds,
                     period=self._period,
                     stamped=self._profile.interface.output.stamped,
+                    lead=self._profile.interface.output.lead,
                 )
             except ImportError as error:
                 self._waiting = _not_ready(str(error))

@@ -124,12 +124,16 @@ class ArmOutput:
         command_timeout: after which the driver stops by itself when no command comes [s]; 0: it has none.
         stamped: whether trajectories say when they begin, so that a late one is not executed late: right for a driver
             on this machine's clock. Else they begin when they come.
+        lead: how long after they were made stamped trajectories begin [s]: one that comes within that time joins the
+            one before without a jump. At most a period of the filter. Needs a controller that goes on from where it
+            has commanded, not from where it measures: its parameter ``interpolate_from_desired_state``.
     """
 
     kind: str
     topic: str
     command_timeout: float = 0.0
     stamped: bool = False
+    lead: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -267,7 +271,7 @@ def _camera(views: CheckedMapping, view: str) -> Camera:
 
 
 def _arm_output(file: CheckedMapping) -> ArmOutput:
-    output = file.mapping("output", ("kind", "topic", "command_timeout"), ("stamped",))
+    output = file.mapping("output", ("kind", "topic", "command_timeout"), ("stamped", "lead"))
     kind, timeout = output.choice("kind", ARM_OUTPUTS), output.number("command_timeout", 0.0, 60.0, "s")
     if kind in STREAMED_SPEEDS and not 0.0 < timeout <= LONGEST_COMMAND_TIMEOUT:
         raise output.refuse(
@@ -279,7 +283,10 @@ def _arm_output(file: CheckedMapping) -> ArmOutput:
     stamped = output.boolean("stamped") if "stamped" in output.keys else False
     if stamped and kind not in ("joint_trajectory", "follow_joint_trajectory"):
         raise output.refuse("stamped", f"only trajectories begin at a time; {kind} is executed when it comes")
-    return ArmOutput(kind, _topic(output, "topic"), timeout, stamped)
+    lead = output.number("lead", 0.0, 0.1, "s") if "lead" in output.keys else 0.0
+    if lead and not stamped:
+        raise output.refuse("lead", "only trajectories with a stamp can begin later: add stamped: true")
+    return ArmOutput(kind, _topic(output, "topic"), timeout, stamped, lead)
 
 
 def _gripper_output(file: CheckedMapping) -> GripperOutput:

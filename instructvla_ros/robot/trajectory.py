@@ -47,6 +47,16 @@ class JointTrajectory:
         """Whether the last point has no velocity."""
         return not self.velocities[-1].any()
 
+    def held(self, time: float) -> "JointTrajectory":
+        """The same, its end held for some more time [s]: a driver refuses a trajectory with a stamp that is over."""
+        still = np.zeros((1, len(self.joint_names)))
+        return JointTrajectory(
+            self.joint_names,
+            np.append(self.times, self.times[-1] + time),
+            np.concatenate((self.positions, self.positions[-1:])),
+            np.concatenate((self.velocities, still)),
+        )
+
     def sample(self, time: float) -> tuple[np.ndarray, np.ndarray]:
         """State at an instant.
 

@@ -74,3 +74,14 @@ def test_a_time_that_is_nan_is_refused():
 def test_whether_it_ends_at_rest_is_told(last, rests):
     velocities = np.array([[0.5, 0.0], [0.0, last]])
     assert JointTrajectory(NAMES, np.array([0.0, 0.1]), np.zeros((2, 2)), velocities).ends_at_rest is rests
+
+
+def test_a_held_trajectory_is_the_same_and_rests_at_its_end():
+    trajectory = JointTrajectory(
+        ("a",), np.array([0.0, 0.2]), np.array([[0.0], [0.1]]), np.array([[0.5], [0.0]])
+    )
+    held = trajectory.held(0.1)
+    assert held.duration == pytest.approx(0.3) and held.ends_at_rest
+    for time in (0.0, 0.05, 0.2):
+        np.testing.assert_array_equal(held.sample(time), trajectory.sample(time))
+    np.testing.assert_allclose(held.sample(0.25), [[0.1], [0.0]])
