@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from rclpy.callback_groups import CallbackGroup
 from rclpy.node import Node
+from rclpy.task import Future
 
 from instructvla_ros.clock_offset import Offset, OffsetMeter, refusal
 from instructvla_ros.nodes import messages
@@ -28,6 +29,7 @@ class ClockWatch:
         self._node, self._bound = node, bound
         self._meter = OffsetMeter()
         self._client = node.create_client(TellTime, SERVICE, callback_group=group)
+        self._asked: Future | None = None
         node.create_timer(PERIOD, self._ask, callback_group=group)
 
     @property
@@ -50,11 +52,14 @@ class ClockWatch:
         if not self._client.service_is_ready():
             self._meter = OffsetMeter()  # another filter may come, on another machine
             return
+        if self._asked is not None:
+            self._client.remove_pending_request(self._asked)  # a filter that hangs must not fill our memory
         sent = messages.ros_now(self._node)
 
-        def on_answer(future: object) -> None:
-            answer = future.result()  # type: ignore[attr-defined]
+        def on_answer(future: Future) -> None:
+            answer = future.result()
             if answer is not None:
                 self._meter.add(sent, messages.seconds(answer.stamp), messages.ros_now(self._node))
 
-        self._client.call_async(TellTime.Request()).add_done_callback(on_answer)
+        self._asked = self._client.call_async(TellTime.Request())
+        self._asked.add_done_callback(on_answer)
