@@ -190,6 +190,7 @@ class Playback:
         self._inference_time = inference_time
         self._epoch: int | None = None
         self._recent: dict[str, deque[Picture]] = {view: deque() for view in policy.views}
+        self._decoded: dict[str, tuple[Picture, np.ndarray]] = {}
 
     @property
     def views(self) -> tuple[str, ...]:
@@ -266,7 +267,7 @@ class Playback:
         now = self._all_there(pictures) if moment.now is None else moment.now
         instruction = self._inputs.instruction_at(now)
         try:
-            frames = tuple(picture.decode() for picture in pictures)
+            frames = tuple(self._frame(picture) for picture in pictures)
         except ValueError as error:
             return Look(moment.stamp, now, (), None, instruction, None, f"image refused: {error}", "", 0.0, 0.0)
         if self._epoch is not None and moment.epoch != self._epoch:
@@ -310,6 +311,16 @@ class Playback:
         return Look(
             moment.stamp, now, frames, joint_state, instruction, result.chunk, held, words, act_time, reason_time
         )
+
+    def _frame(self, picture: Picture) -> np.ndarray:
+        """The decoded picture ``(H, W, 3)``.
+
+        Looked at twice running it is the same array, by which the model knows that it has just spoken about it.
+        """
+        before = self._decoded.get(picture.view)
+        if before is None or before[0] is not picture:
+            before = self._decoded[picture.view] = (picture, picture.decode())
+        return before[1]
 
     def _all_there(self, pictures: Sequence[Picture]) -> float:
         """When all that belongs to an observation was recorded [s].

@@ -175,6 +175,28 @@ def test_at_moments_it_sees_what_was_seen_then(play) -> None:
     assert len(list(play(silent).at_moments(pictures, moments))) == 4, "one that does not speak only acts"
 
 
+def test_a_frame_that_is_spoken_of_and_acted_on_is_the_same_array_as_it_is_live(play) -> None:
+    frames = []
+
+    class Watching(FakeModel):
+        def act(self, images, *arguments, **keywords):
+            frames.append(images[0])
+            return super().act(images, *arguments, **keywords)
+
+        def reason(self, images, *arguments, **keywords):
+            frames.append(images[0])
+            return super().reason(images, *arguments, **keywords)
+
+    pictures = [frame("primary", index, 0.2 * index) for index in range(6)]
+    moments = [
+        Moment(pictures[1].stamp, speaks=True),
+        Moment(pictures[1].stamp, now=0.3),
+        Moment(pictures[2].stamp, 0.5),
+    ]
+    list(play(Watching(has_reasoning=True)).at_moments(pictures, moments))
+    assert len(frames) == 3 and frames[0] is frames[1] and frames[1] is not frames[2]
+
+
 def test_a_moment_whose_frame_is_not_recorded_is_a_hold(play) -> None:
     pictures = [frame("primary", index, 0.2 * index) for index in range(10)]
     looks = list(play(FakeModel()).at_moments(pictures, [Moment(0.2, 0.25), Moment(0.3, 0.35), Moment(0.4, 0.45)]))
