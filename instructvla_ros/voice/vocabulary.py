@@ -174,12 +174,12 @@ class Vocabulary:
             f"<{IT}> = the <thing>;\n<{OTHER}> = the <thing>;\n"
             f"<thing> = /{COMMAND_WEIGHT}/ ({rule(self.thing_phrases)})"
             f" | /{DECOY_WEIGHT}/ ({rule(self.decoy_things)});\n"
-            f"<before> = {rule(self.before_phrases)};\n<after> = {rule(self.after)};\n<wake> = {rule(self.wake)};\n"
-            f"<decoy> = /{COMMAND_WEIGHT}/ <NULL> | /{DECOY_WEIGHT}/ ({rule(self.decoys)});\n"
+            f"<before> = /{COMMAND_WEIGHT}/ ({rule(self.before_phrases)}) | /{DECOY_WEIGHT}/ ({rule(self.decoys)});\n"
+            f"<after> = {rule(self.after)};\n<wake> = {rule(self.wake)};\n"
             f"<command> = {rule(merged(phrase for _, phrase in self.commands))};\n"
             f"<answer> = {rule((*self.confirm, *self.cancel))};\n"
             f"<stop> = ({rule(self.stop)})+;\n"
-            "<said> = <decoy> [<before>] <command> [<after>];\n"
+            "<said> = [<before>] <command> [<after>];\n"
             "public <sentence> = [<wake>] (<said> | <stop>) | <wake> | <answer>;\n"
         )
 
