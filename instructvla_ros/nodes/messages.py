@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from builtin_interfaces.msg import Duration as DurationMessage
 from builtin_interfaces.msg import Time as TimeMessage
-from geometry_msgs.msg import Quaternion, Vector3
+from geometry_msgs.msg import Pose, Quaternion, Vector3
 from rclpy.node import Node
 from sensor_msgs.msg import JointState as JointStateMessage
 from std_msgs.msg import Float64MultiArray, Header
@@ -27,6 +27,7 @@ from instructvla_ros.msg import EndEffectorAction
 from instructvla_ros.msg import SafetyIntervention as SafetyInterventionMessage
 from instructvla_ros.msg import SafetyStatus as SafetyStatusMessage
 from instructvla_ros.robot.action_chunk import ActionChunk, DeltaReference
+from instructvla_ros.robot.cartesian_setpoints import rotation_of
 from instructvla_ros.robot.joint_state import JointState
 from instructvla_ros.robot.trajectory import JointTrajectory
 from instructvla_ros.safety import Intervention, SafetyReport
@@ -188,6 +189,21 @@ def status_to_message(
         ],
         intervention_count=intervention_count,
     )
+
+
+def pose_matrix(pose: Pose) -> np.ndarray:
+    """A pose message as a ``(4, 4)`` matrix [m].
+
+    Raises:
+        ValueError: a number is not finite, or the quaternion is none.
+    """
+    position, turned = pose.position, pose.orientation
+    matrix = np.eye(4)
+    matrix[:3, 3] = position.x, position.y, position.z
+    matrix[:3, :3] = rotation_of(np.array([turned.x, turned.y, turned.z, turned.w]))
+    if not np.isfinite(matrix).all():
+        raise ValueError(f"position {matrix[:3, 3].tolist()} is not finite")
+    return matrix
 
 
 def vector(numbers: np.ndarray) -> Vector3:

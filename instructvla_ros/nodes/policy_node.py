@@ -3,7 +3,8 @@
 """policy_node: cameras, joint states and words in; reasoning and action chunks out. A lifecycle node.
 
 In: ``image`` (or ``image/compressed``), ``wrist_image`` where the checkpoint takes it, ``joint_states``,
-``instruction``, ``robot_description``; service ``~/ask``. Out: ``action_chunk``, ``reasoning``, ``/diagnostics``.
+``instruction``, ``robot_description``; service ``~/ask``. Out: ``action_chunk``, ``reasoning``, ``model_view``,
+``/diagnostics``.
 
 ``configure`` loads the model and warms it up, ``activate`` starts to act. Inference runs in no callback: a fixed-rate
 thread acts and another one speaks and answers beside it, both through
@@ -21,7 +22,9 @@ from concurrent.futures import TimeoutError as FutureTimeoutError
 from dataclasses import replace
 from functools import partial
 
+import numpy as np
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+from geometry_msgs.msg import PoseStamped
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
 from rclpy.impl.implementation_singleton import rclpy_implementation
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
@@ -35,12 +38,13 @@ from instructvla_ros.msg import ActionChunk, Reasoning
 from instructvla_ros.nodes import messages, qos
 from instructvla_ros.nodes.clock_watch import ClockWatch
 from instructvla_ros.nodes.diagnostics import diagnostic
-from instructvla_ros.nodes.image_decoding import ImageError, to_rgb
+from instructvla_ros.nodes.image_decoding import ImageError, to_message, to_rgb
 from instructvla_ros.nodes.running import RunnableNode, run_node
 from instructvla_ros.parameters import POLICY_NODE, declare
 from instructvla_ros.policy.act_loop import ActLoop, QuestionRefused
 from instructvla_ros.policy.act_reports import ReasoningUpdate, TickResult, TickStatus
 from instructvla_ros.policy.interfaces import Model
+from instructvla_ros.policy.picture import shown
 from instructvla_ros.policy.policy import Policy, PolicyError
 from instructvla_ros.policy.profile import RobotProfile
 from instructvla_ros.policy.profile_interface import IMAGE_NAMES
@@ -49,6 +53,7 @@ from instructvla_ros.robot.joint_state_merger import JointStateMerger
 from instructvla_ros.srv import Ask
 from instructvla_ros.timing import FixedRateThread
 
+MODEL_VIEWS = {"primary": "model_view", "wrist": "wrist_model_view"}
 ANSWER_TIMEOUT = 60.0  # longest wait for an answer to ~/ask [s]
 _LONGEST_WAIT = 0.1  # [s] between two looks at whether there is something to think about
 
@@ -66,6 +71,7 @@ class PolicyNode(LifecycleNode, RunnableNode):
         self._given = declare(self, POLICY_NODE)
         self._profile = RobotProfile.load(self._given.robot)
         self._merger = JointStateMerger(self._profile.joints, self._profile.gripper.joint)
+        self._end_effector: tuple[float, np.ndarray] | None = None
         self._model: Model | None = None
         self._urdf: str | None = None
         self._instruction = ""
@@ -84,6 +90,9 @@ class PolicyNode(LifecycleNode, RunnableNode):
         self._report_group = MutuallyExclusiveCallbackGroup()
         self._chunk_publisher = self.create_publisher(ActionChunk, "action_chunk", qos.LEASED_COMMAND)
         self._reasoning_publisher = self.create_publisher(Reasoning, "reasoning", qos.TEXT)
+        self._views_publishers = {
+            view: self.create_publisher(Image, name, qos.SENSOR) for view, name in MODEL_VIEWS.items()
+        }
         self._diagnostics_publisher = self.create_publisher(DiagnosticArray, "/diagnostics", qos.TEXT)
         self.create_timer(1.0, self._publish_diagnostics, callback_group=self._report_group)
         self._clocks: ClockWatch | None = None
@@ -200,6 +209,8 @@ class PolicyNode(LifecycleNode, RunnableNode):
         else:
             self._on_robot_description(String(data=description))
         made.append(self.create_subscription(JointStateMessage, "joint_states", self._on_joint_state, qos.SENSOR))
+        if self._profile.interface.end_effector_pose.kind == "topic":
+            made.append(self.create_subscription(PoseStamped, "end_effector_pose", self._on_end_effector, qos.SENSOR))
         made.extend(qos.subscribe_latched_or_not(self, String, "instruction", self._on_instruction))
         for view in list(IMAGE_NAMES)[:num_views]:
             compressed = self._profile.interface.transport(view, self._given.image_transport) == "compressed"
@@ -240,8 +251,24 @@ class PolicyNode(LifecycleNode, RunnableNode):
     def _on_joint_state(self, message: JointStateMessage) -> None:
         received = messages.joint_state_from_message(message, messages.seconds(message.header.stamp))
         joint_state = self._merger.merge(received)
-        if self._loop is not None and joint_state is not None:
-            self._loop.put_joint_state(joint_state)
+        if self._loop is None or joint_state is None:
+            return
+        pose = self._end_effector
+        if pose is not None and abs(joint_state.stamp - pose[0]) <= self._profile.ages.joint_state:
+            joint_state = replace(joint_state, end_effector=pose[1])
+        self._loop.put_joint_state(joint_state)
+
+    def _on_end_effector(self, message: PoseStamped) -> None:
+        if message.header.frame_id != self._profile.base_frame:
+            self.get_logger().error(
+                f"end_effector_pose is in frame {message.header.frame_id!r}, expected {self._profile.base_frame!r}",
+                throttle_duration_sec=5.0,
+            )
+            return
+        try:
+            self._end_effector = messages.seconds(message.header.stamp), messages.pose_matrix(message.pose)
+        except ValueError as error:
+            self.get_logger().error(f"end_effector_pose refused: {error}", throttle_duration_sec=5.0)
 
     def _on_image(self, view: str, message: Image | CompressedImage) -> None:
         if self._loop is None:
@@ -253,6 +280,11 @@ class PolicyNode(LifecycleNode, RunnableNode):
             self.get_logger().error(f"image refused: {self._image_faults[view]}", throttle_duration_sec=5.0)
             return
         self._image_faults.pop(view, None)
+        picture = shown(picture, self._profile.interface.cameras.get(view))
+        if self._views_publishers[view].get_subscription_count():
+            seen = to_message(picture)
+            seen.header = message.header
+            self._views_publishers[view].publish(seen)
         self._loop.put_image(view, messages.seconds(message.header.stamp), picture)
 
     def _on_ask(self, request: Ask.Request, response: Ask.Response) -> Ask.Response:

@@ -21,12 +21,15 @@ class JointState:
         names: the joints, in the driver's order; may hold more than an arm's.
         positions: ``(n,)`` [rad or m].
         velocities: ``(n,)`` [rad/s or m/s], or None where the driver does not measure them.
+        end_effector: ``(4, 4)`` pose of the gripper point in the base frame [m], where something else than kinematics
+            measures it; else None.
     """
 
     stamp: float
     names: tuple[str, ...]
     positions: np.ndarray  # (n,)
     velocities: np.ndarray | None = None  # (n,)
+    end_effector: np.ndarray | None = None  # (4, 4)
 
     def select(self, names: Sequence[str]) -> tuple[np.ndarray, np.ndarray | None]:
         """Positions and velocities of the named joints, in that order.
