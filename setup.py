@@ -35,8 +35,9 @@ if __name__ == "__main__":
         packages=find_packages(include=[PACKAGE, f"{PACKAGE}.*"]),
         install_requires=[
             "numpy", "scipy", "pillow", "PyYAML", "torch", "tokenizers",
-            "daqp", "mujoco", "rosbags", "mcap", "huggingface_hub",
+            "daqp", "mujoco", "rosbags", "mcap", "huggingface_hub", "aiohttp",
         ],
+        package_data={f"{PACKAGE}.console": ["page/*"]},
         entry_points={
             "console_scripts": [f"instructvla-{name} = {target}" for name, target in sorted(commands().items())]
         },

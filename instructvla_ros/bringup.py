@@ -137,6 +137,9 @@ def bringup_processes(
     auto_confirm: bool = False,
     markers: bool = False,
     instruction_server: bool = False,
+    console: bool = False,
+    console_address: str = "127.0.0.1",
+    stop_on_disconnect: bool = False,
     machine: str = MACHINES[0],
     **parameters: Value,
 ) -> list[NodeProcess]:
@@ -156,6 +159,9 @@ def bringup_processes(
         auto_confirm: whether spoken commands are sent without being asked back first.
         markers: whether plan and limits are drawn for RViz and Foxglove.
         instruction_server: whether instructions are taken as goals of the action ``execute_instruction`` too.
+        console: whether the operator console is served.
+        console_address: address that it is served on; open to the network, it makes a token and logs it.
+        stop_on_disconnect: whether the arm is stopped when the connection to the operator's page is lost.
         machine: one of ``MACHINES``: all processes, those of the robot's machine, or the policy's alone.
         parameters: any other parameter that policy_node or safety_filter_node declares; each goes to the node that
             declares it.
@@ -203,6 +209,10 @@ def bringup_processes(
         processes.append(NodeProcess("markers_node", "markers_node", namespace, {**drawn, **shared}, remappings))
     if instruction_server:
         processes.append(NodeProcess("instruction_server_node", "instruction_server_node", namespace, shared))
+    if console:
+        page: dict[str, Value] = {"robot": robot, "address": console_address, "stop_on_disconnect": stop_on_disconnect}
+        page |= {name: given[name] for name in ("image_transport",) if name in given}
+        processes.append(NodeProcess("console_node", "console_node", namespace, {**page, **shared}, remappings))
     on_robot = {"all": None, "robot": True, "policy": False}[machine]
     return [each for each in processes if on_robot is None or (each.executable != "policy_node") is on_robot]
 
@@ -223,6 +233,7 @@ def demo_processes(
     voice: str = "",
     listen: str = "wake_phrase",
     auto_confirm: bool = False,
+    console: bool = False,
 ) -> list[NodeProcess]:
     """The processes of the demo: the simulated arm's system and, last, the monitor that ends the demo.
 
@@ -238,7 +249,7 @@ def demo_processes(
         note: a line that the demo shows first; given where the model's motions mean nothing.
         keyboard: whether the monitor reads further instructions from its standard input.
         record: folder of the bag to record into; empty: none.
-        voice, listen, auto_confirm: as in :func:`bringup_processes`.
+        voice, listen, auto_confirm, console: as in :func:`bringup_processes`.
     """
     system = bringup_processes(
         SIMULATED_ROBOT,
@@ -252,6 +263,7 @@ def demo_processes(
         voice=voice,
         listen=listen,
         auto_confirm=auto_confirm,
+        console=console,
     )
     arm = replace(system[0], parameters={**system[0].parameters, "scene": scene})
     parameters: dict[str, Value] = {

@@ -29,6 +29,7 @@ from instructvla_ros.bringup import (
     demo_processes,
     network_environment,
 )
+from instructvla_ros.console import ADDRESS_LINE, is_available
 from instructvla_ros.demo_dialogue import Relay
 from instructvla_ros.parameters import DEMO_SCENE, VOICE_BRIDGE_NODE
 
@@ -37,7 +38,7 @@ POLL_PERIOD = 0.05  # [s]
 KEPT_LINES = 20
 STANDARD_INPUT = 0  # descriptor
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
-SHOWN_WHEN_QUIET = ("[WARN]", "[ERROR]", "[FATAL]")
+SHOWN_WHEN_QUIET = ("[WARN]", "[ERROR]", "[FATAL]", ADDRESS_LINE)
 
 
 class RunningNode:
@@ -209,6 +210,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         default="auto",
         help="read further instructions from the standard input; auto: if it is a terminal",
     )
+    parser.add_argument(
+        "--console",
+        choices=("auto", "on", "off"),
+        default="auto",
+        help="serve the operator console, a page in the browser; auto: if aiohttp is installed",
+    )
     parser.add_argument("--verbose", action="store_true", help="show all that the nodes log")
     arguments = parser.parse_args(argv)
     if arguments.seconds < 0.0:
@@ -239,6 +246,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         voice=arguments.voice,
         listen=arguments.listen,
         auto_confirm=arguments.auto_confirm,
+        console=arguments.console == "on" or (arguments.console == "auto" and is_available()),
     )
     return demo.run(processes, verbose=arguments.verbose, keyboard=STANDARD_INPUT if listens else None)
 

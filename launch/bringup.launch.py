@@ -14,9 +14,10 @@ from launch.substitutions import LaunchConfiguration
 
 from instructvla_ros.bringup import MACHINES, PASSED_ON, bringup_processes, network_environment
 from instructvla_ros.launching import SWITCH, node_action, voice_arguments
-from instructvla_ros.parameters import POLICY_NODE, Parameter
+from instructvla_ros.parameters import CONSOLE_NODE, POLICY_NODE, Parameter
 
 DESCRIPTIONS = {parameter.name: parameter.description for parameter in POLICY_NODE}
+CONSOLE = {parameter.name: parameter for parameter in CONSOLE_NODE}
 
 
 def declared(parameter: Parameter) -> DeclareLaunchArgument:
@@ -60,6 +61,9 @@ def start_nodes(context: LaunchContext) -> list[Action]:
         auto_confirm=argument("auto_confirm") == "true",
         markers=argument("markers") == "true",
         instruction_server=argument("instruction_server") == "true",
+        console=argument("console") == "true",
+        console_address=argument("console_address"),
+        stop_on_disconnect=argument("stop_on_disconnect") == "true",
         machine=argument("machine"),
         **given,
     )
@@ -104,6 +108,20 @@ def generate_launch_description() -> LaunchDescription:
                 default_value="false",
                 choices=SWITCH,
                 description="Whether instructions are taken as goals of the action execute_instruction too.",
+            ),
+            DeclareLaunchArgument(
+                "console", default_value="false", choices=SWITCH, description="Whether the operator console is served."
+            ),
+            DeclareLaunchArgument(
+                "console_address",
+                default_value=str(CONSOLE["address"].default),
+                description=CONSOLE["address"].description,
+            ),
+            DeclareLaunchArgument(
+                "stop_on_disconnect",
+                default_value="false",
+                choices=SWITCH,
+                description=CONSOLE["stop_on_disconnect"].description,
             ),
             DeclareLaunchArgument(
                 "machine",

@@ -22,6 +22,7 @@ from instructvla_ros.bringup import (
     demo_processes,
     network_environment,
 )
+from instructvla_ros.console import is_available
 from instructvla_ros.launching import end_with, node_action, voice_arguments
 from instructvla_ros.parameters import DEMO_MONITOR_NODE, POLICY_NODE
 
@@ -50,6 +51,7 @@ def start_nodes(context: LaunchContext) -> list[Action]:
         voice=argument("voice"),
         listen=argument("listen"),
         auto_confirm=argument("auto_confirm") == "true",
+        console=is_available() if argument("console") == "auto" else argument("console") == "true",
     )
     nodes = [node_action(process) for process in processes]
     handlers = [
@@ -79,6 +81,12 @@ def generate_launch_description() -> LaunchDescription:
             DeclareLaunchArgument("namespace", default_value="", description="Namespace of all nodes."),
             DeclareLaunchArgument("record", default_value="", description="Folder of the bag to record into."),
             *voice_arguments(),
+            DeclareLaunchArgument(
+                "console",
+                default_value="auto",
+                choices=("auto", "true", "false"),
+                description="Whether the operator console is served; auto: where aiohttp is installed.",
+            ),
             *(SetEnvironmentVariable(*item) for item in network_environment(os.environ, alone=True).items()),
             OpaqueFunction(function=start_nodes),
         ]

@@ -56,9 +56,11 @@ if [ -n "$packages" ]; then
     exit 1
 fi
 
-# Wanted by the voice bridge and its tests, which say what they lack. Installed where that needs nobody's password, once.
+# Wanted by the voice bridge, its tests and those of the operator console's page, which say what they lack. Installed
+# where that needs nobody's password, once.
 optional_packages() {
     command -v espeak-ng >/dev/null || echo espeak-ng
+    { command -v chromium || command -v chromium-browser || command -v google-chrome; } >/dev/null || echo chromium
     PATH="$PATH:/sbin:/usr/sbin" ldconfig -p | grep -q 'libportaudio\.so\.2' || echo libportaudio2
 }
 

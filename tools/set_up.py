@@ -265,7 +265,7 @@ def set_up_distribution(prefix: str) -> bool:
         say(f"  warning: ROS 2 {distribution} is untried; {' and '.join(SUPPORTED_DISTRIBUTIONS)} are known to work")
     if shutil.which("colcon") is None:
         raise SetupError("colcon is missing; install it: sudo apt-get install python3-colcon-common-extensions")
-    needed = ("rclpy", "launch_ros", "cv_bridge", "cv2", "numpy", "scipy", "yaml", "PIL")
+    needed = ("rclpy", "launch_ros", "cv_bridge", "cv2", "numpy", "scipy", "yaml", "PIL", "aiohttp")
     code = f"import importlib.util as u; print(*[n for n in {needed!r} if u.find_spec(n) is None])"
     missing = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
     if missing:

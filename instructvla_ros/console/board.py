@@ -299,7 +299,7 @@ class Board:
 
     def _input_rows(self, now: float) -> list[dict[str, object]]:
         seen_by_policy = self._policy["ages"] if self._policy and self.monotonic() - self._policy_at < 3.0 else {}
-        rows = []
+        rows: list[dict[str, object]] = []
         for name, entry in self._inputs.items():
             age = None if entry.stamp is None else now - entry.stamp
             rate = entry.meter.rate()

@@ -18,6 +18,7 @@ import instructvla_ros
 
 ROOT = Path(__file__).resolve().parents[2]
 SYSTEM_PACKAGES = {
+    "aiohttp": "python3-aiohttp",
     "cv2": "python3-opencv",
     "numpy": "python3-numpy",
     "PIL": "python3-pil",
@@ -111,7 +112,7 @@ def test_setup_py_asks_for_what_the_modules_import_from_pip() -> None:
 
 
 def test_everything_that_rosdep_installs_is_pinned_for_machines_without_it() -> None:
-    python_packages = {"numpy", "scipy", "pillow", "PyYAML", "cv-bridge", "opencv-python-headless"}
+    python_packages = {"numpy", "scipy", "pillow", "PyYAML", "aiohttp", "cv-bridge", "opencv-python-headless"}
     assert pinned("wheels.txt") == python_packages
     message_packages = {name for name in manifest_names("depend", "exec_depend") if name.endswith(("_msgs", "_srvs"))}
     for distribution in ("jazzy", "kilted"):
