@@ -56,7 +56,7 @@ def _judge_description(
         else:
             yield error(
                 topic,
-                f"no URDF came within {seen.seconds:g} s",
+                f"no URDF came within {seen.seconds:.0f} s",
                 "start robot_state_publisher with the robot's URDF, or name a file in the profile: "
                 "robot_description: {from: file, path: ...}",
             )

@@ -40,6 +40,10 @@ _GRIPPER_TYPES = {
     "trajectory": "trajectory_msgs/msg/JointTrajectory",
     "gripper_command": "control_msgs/action/GripperCommand",
 }
+PATIENCE = 10.0
+"""Longest wait beyond the time that was asked for [s]."""
+
+_ENOUGH = 0.5  # share of the time that was asked for in which a stream must be heard
 _QUESTIONS = 8  # to each clock
 _PICTURE_PERIOD = 0.5  # [s] between two pictures that are decoded
 
@@ -77,28 +81,40 @@ class GraphLook:
         """Listen, and tell what was seen.
 
         Args:
-            seconds: how long [s].
+            seconds: how long [s]; up to ``PATIENCE`` longer where something that is published has not come for so long
+                yet, for cameras that start when somebody listens.
         """
         executor = SingleThreadedExecutor(context=self._node.context)
         executor.add_node(self._node)
         began = time.monotonic()
         asked = 0
         try:
-            while (passed := time.monotonic() - began) < seconds:
-                if passed > seconds * (asked + 1) / (_QUESTIONS + 1):
+            while (passed := time.monotonic() - began) < seconds or (
+                passed < seconds + PATIENCE and self._is_awaited(_ENOUGH * seconds)
+            ):
+                if passed > seconds * (asked + 1) / (_QUESTIONS + 1) and asked < _QUESTIONS:
                     asked += 1
                     self._ask_clocks()
                 executor.spin_once(timeout_sec=0.05)
         finally:
             executor.remove_node(self._node)
             executor.shutdown()
-        self._seen.seconds = seconds
+        self._seen.seconds = passed
         self._ask_graph()
         for name, meter in self._meters.items():
             if meter.offset is not None:
                 node = self._node.resolve_service_name(name).rsplit("/", 1)[0]
                 self._seen.clock_offsets[node] = (meter.offset.ahead, meter.offset.uncertainty)
         return self._seen
+
+    def _is_awaited(self, seconds: float) -> bool:
+        """Whether something that is published has been heard for less than so long [s]."""
+        now = time.monotonic()
+        return any(
+            now - (stream.arrivals[0] if stream.arrivals else now) < seconds
+            and any(publisher.type == stream.type for publisher in self._publishers(stream.topic))
+            for stream in (*self._seen.cameras.values(), self._seen.joints)
+        )
 
     def _hear(self, stream: Stream, header: object) -> None:
         stamp = messages.seconds(header.stamp)  # type: ignore[attr-defined]
