@@ -15,6 +15,7 @@ SHORT = {
     "filter_success.py": ["--episodes", "1", "--verbs", "reach"],
     "bounded_motion.py": ["--count", "20", "--warm-up", "2"],
     "braking.py": ["--stops", "5", "--warm-up", "1"],
+    "console_load.py": ["--seconds", "1", "--warm-up", "1", "--viewers", "1"],
     "driver_rejections.py": ["--minutes", "0.1", "--robots", "fr3"],
     "fuzz.py": ["--steps", "100", "--workers", "1"],
     "graph_latency.py": ["--acts", "2", "--warm-up", "1", "--width", "64", "--height", "48"],
@@ -40,6 +41,7 @@ SHORT = {
 NEEDS_DEMONSTRATIONS = {"training_step.py"}
 
 NEEDS_ROS = {
+    "console_load.py",
     "link_bandwidth.py",
     "graph_latency.py",
     "image_transport.py",
