@@ -6,8 +6,8 @@
 
 Two cameras of 640x480 at a rate, joint states at 50 Hz, action chunks at 5 Hz and a safety filter run without a
 console, with one that nobody looks at, and with one whose viewers see both cameras and acknowledge every frame. The arm
-holds its place. The share of a core is the processor time of the console's process over the time; jitter and duration of
-the filter's ticks are those on its diagnostics. Ages of frames are those at sending.
+holds its place. The share of a core is the processor time of the console's process over the time; jitter and duration
+of the filter's ticks are those on its diagnostics. Ages of frames are those at sending.
 """
 
 from __future__ import annotations
