@@ -45,8 +45,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     errors = sum(finding.level is Level.ERROR for finding in findings)
     warnings = sum(finding.level is Level.WARNING for finding in findings)
     if findings:
-        told = f"{warnings} warnings" if warnings else "no warnings"
-        print(f"\n{errors} errors, {told}" if errors else f"\nnothing stands in the way; {told}")
+        told = _counted(warnings, "warning")
+        print(f"\n{_counted(errors, 'error')}, {told}" if errors else f"\nnothing stands in the way; {told}")
     return 1 if errors else 0
 
 
@@ -69,6 +69,10 @@ def _arguments(argv: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
     if not 0.5 <= given.seconds <= 600.0:
         parser.error(f"--seconds must be 0.5 to 600, not {given.seconds:g}")
     return given, ros
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number or 'no'} {what}{'' if number == 1 else 's'}"
 
 
 def _judge_checkpoint(profile: RobotProfile, folder: Path) -> Finding:

@@ -58,6 +58,31 @@ def test_the_simulated_arm_passes_and_a_profile_with_faults_does_not(graph, tmp_
     assert "-> " in done.stdout
 
 
+def test_planted_faults_of_a_live_graph_are_found_and_each_says_what_to_do(graph, tmp_path: Path) -> None:
+    """Swapped cameras, a missing URDF, slow joint states, and a filter's clock that is ahead, all at once."""
+
+    def tell(_: TellTime.Request, response: TellTime.Response) -> TellTime.Response:
+        response.stamp = messages.time_message(messages.ros_now(graph.node) + 0.8)
+        return response
+
+    graph.node.create_service(TellTime, "safety_filter_node/tell_time", tell)
+    graph.start("sim_arm_node", image_width=64, image_height=48, image_rate=10.0, joint_state_rate=2.0)
+    text = (ROOT / "config" / "robots" / "sim.yaml").read_text(encoding="utf-8")
+    swapped = text.replace("{topic: image}", "{topic: HERE}").replace("{topic: wrist_image}", "{topic: image}")
+    wrong = swapped.replace("{topic: HERE}", "{topic: wrist_image}")
+    wrong += "\nrobot_description: {from: topic, topic: nowhere/robot_description}\n"
+    (tmp_path / "mine.yaml").write_text(wrong, encoding="utf-8")
+    done = check(graph, str(tmp_path / "mine.yaml"), "--live", "--seconds", "4")
+    assert done.returncode == 1, done.stdout + done.stderr
+    for said, to_do in (
+        ("primary and wrist look swapped", "exchange the topics"),
+        ("/nowhere/robot_description: no URDF came", "robot_state_publisher"),
+        ("/joint_states: comes at ", "raise the driver's rate"),
+        ("/safety_filter_node: its clock is ", "chrony"),
+    ):
+        assert said in done.stdout and to_do in done.stdout.split(said)[1].split("->")[1].splitlines()[0], done.stdout
+
+
 def test_without_a_live_graph_it_says_the_profile_in_words(graph) -> None:
     done = check(graph, "widowx")
     assert done.returncode == 0 and "arm:=true" in done.stdout and "waist" in done.stdout
