@@ -23,7 +23,7 @@ from launch.actions import (
 from launch.event_handlers import OnProcessExit
 from launch.substitutions import LaunchConfiguration
 
-from instructvla_ros.bringup import network_environment, replay_processes, rosbag2_command
+from instructvla_ros.bringup import command_topics, network_environment, replay_processes, rosbag2_command
 from instructvla_ros.launching import end_with, node_action
 from instructvla_ros.parameters import PLAYER_NODE, POLICY_NODE
 
@@ -58,7 +58,8 @@ def start_nodes(context: LaunchContext) -> list[Action]:
     )
     actions: list[Action] = [node_action(process) for process in processes]
     if not own_player:
-        command = rosbag2_command(argument("bag"), rate, start, loop, remaps, float(argument("delay")))
+        commands = command_topics(argument("robot"))
+        command = rosbag2_command(argument("bag"), rate, start, loop, remaps, float(argument("delay")), commands)
         actions.append(ExecuteProcess(cmd=command, output="screen"))
     end = OnProcessExit(target_action=actions[-1], on_exit=end_with("the player", True))
     return [RegisterEventHandler(end), *actions]
@@ -92,13 +93,13 @@ def generate_launch_description() -> LaunchDescription:
                 "drive",
                 default_value="false",
                 choices=SWITCH,
-                description="Whether commands go to joint_trajectory and gripper_command; else under replay/.",
+                description="Whether commands go to the profile's driver; else under replay/.",
             ),
             DeclareLaunchArgument("device", default_value="auto", description=DESCRIPTIONS["device"]),
             DeclareLaunchArgument(
                 "image_transport",
-                default_value="raw",
-                choices=("raw", "compressed"),
+                default_value="profile",
+                choices=("profile", "raw", "compressed"),
                 description=DESCRIPTIONS["image_transport"],
             ),
             DeclareLaunchArgument("seed", default_value="-1", description=DESCRIPTIONS["seed"]),

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from instructvla_ros.bags import OUTPUTS
+from instructvla_ros.bags import is_output
 from instructvla_ros.bags.findings import Finding
 from instructvla_ros.bags.reading import Bag, BagReadingError
 from instructvla_ros.bags.writing import Quality
@@ -39,7 +39,7 @@ class Recording:
 
     Args:
         path: folder of the bag, or a lone file of one.
-        everything: whether our own outputs are played too, see :data:`~instructvla_ros.bags.OUTPUTS`.
+        everything: whether what :func:`~instructvla_ros.bags.is_output` names is played too.
 
     Raises:
         PlayingError: it is no bag, or there is nothing in it to be played.
@@ -53,7 +53,7 @@ class Recording:
         self.topics = {
             name: PlayedTopic(topic.message_type, topic.quality)
             for name, topic in self._bag.topics.items()
-            if topic.count and name != "/clock" and (everything or name.split("/")[-1] not in OUTPUTS)
+            if topic.count and name != "/clock" and (everything or not is_output(name, topic.message_type))
         }
         if not self.topics:
             self._bag.close()

@@ -20,6 +20,7 @@ from pathlib import Path
 
 import cv2
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+from geometry_msgs.msg import PoseStamped, TwistStamped
 from rclpy.parameter import parameter_value_to_python
 from rclpy.parameter_client import AsyncParameterClient
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
@@ -54,7 +55,12 @@ TOPICS: dict[str, tuple[type, Quality]] = {
     "action_chunk": (ActionChunk, RELIABLE),
     "reasoning": (Reasoning, RELIABLE),
     "joint_trajectory": (JointTrajectory, RELIABLE),
+    "joint_position_command": (Float64MultiArray, RELIABLE),
+    "joint_velocity_command": (Float64MultiArray, RELIABLE),
+    "twist_command": (TwistStamped, RELIABLE),
+    "pose_command": (PoseStamped, RELIABLE),
     "gripper_command": (Float64MultiArray, RELIABLE),
+    "gripper_trajectory": (JointTrajectory, RELIABLE),
     "safety_status": (SafetyStatus, LATCHED),
     "/diagnostics": (DiagnosticArray, RELIABLE),
 }

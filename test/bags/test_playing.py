@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from instructvla_ros.bags import mcap_file
+from instructvla_ros.bags import is_output, mcap_file
 from instructvla_ros.bags.findings import Trouble
 from instructvla_ros.bags.playing import Player, PlayingError, Recording
 from instructvla_ros.bags.writing import BagWriter, Quality
@@ -124,3 +124,19 @@ def test_a_recorded_clock_and_messages_of_another_clock_are_not_played(tmp_path:
     Player(recording, lambda _, data: got.append(data), lambda _: None).run()
     assert got == [b"0", b"1", b"2"]
     assert Trouble.MIXED_CLOCKS in {finding.trouble for finding in recording.findings}
+
+
+@pytest.mark.parametrize(
+    ("topic", "message_type", "left_out"),
+    [
+        ("/joint_states", "sensor_msgs/msg/JointState", False),
+        ("/camera/image_raw", "sensor_msgs/msg/Image", False),
+        ("/left/safety_status", "instructvla_ros/msg/SafetyStatus", True),
+        ("/forward_position_controller/commands", "std_msgs/msg/Float64MultiArray", True),
+        ("/wx250s/arm_controller/joint_trajectory", "trajectory_msgs/msg/JointTrajectory", True),
+        ("/servo_node/delta_twist_cmds", "geometry_msgs/msg/TwistStamped", True),
+        ("/target_frame", "geometry_msgs/msg/PoseStamped", True),
+    ],
+)
+def test_whatever_a_driver_could_be_commanded_with_is_left_out_of_a_replay(topic, message_type, left_out):
+    assert is_output(topic, message_type) is left_out

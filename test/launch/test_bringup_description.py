@@ -19,6 +19,7 @@ from instructvla_ros.bringup import (
     UNTRAINED_NOTE,
     NodeProcess,
     bringup_processes,
+    command_topics,
     demo_checkpoint,
     demo_processes,
     network_environment,
@@ -203,6 +204,8 @@ def test_a_replay_has_the_recording_s_time_and_commands_no_arm() -> None:
     command = rosbag2_command("b", 2.0, 1.0, True, [("/image", "/camera")], 20.0)
     assert command[:4] == ["ros2", "bag", "play", "b"] and command[-2:] == ["--remap", "/image:=/camera"]
     assert {f"/{name}" for name in OUTPUTS} <= set(command), "both players leave out the same"
+    named = rosbag2_command("b", 1.0, 0.0, False, [], 0.0, command_topics("ur5e"))
+    assert "/scaled_joint_trajectory_controller/joint_trajectory" in named
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"])))

@@ -36,6 +36,12 @@ def load(tmp_path):
     return load
 
 
+def test_limits_are_a_name_or_a_path_beside_the_profile(load, tmp_path):
+    assert load(limits="widowx").interface.limits == "widowx"
+    assert load(limits="mine_limits.yaml").interface.limits == str(tmp_path / "mine_limits.yaml")
+    assert load(limits="/somewhere/limits.yaml").interface.limits == "/somewhere/limits.yaml"
+
+
 def test_what_is_left_out_is_what_most_robots_do(load):
     interface = load(output="{kind: joint_trajectory, topic: /arm/joint_trajectory, command_timeout: 0}").interface
     assert interface.output == ArmOutput("joint_trajectory", "/arm/joint_trajectory", 0.0, False)
@@ -90,6 +96,7 @@ def test_every_key_says_what_it_says(load, tmp_path):
         ),
         ("output", "{kind: twist, topic: t, command_timeout: 5}", "it must stop by itself within 1 s, got 5 s"),
         ("output", "{kind: pose, topic: t, command_timeout: 0, stamped: true}", "only trajectories begin at a time"),
+        ("output", "{kind: joint_trajectory, topic: t, command_timeout: 0, lead: 0.01}", "add stamped: true"),
         ("gripper_output", "{kind: suction, topic: t}", "one of position_array, trajectory, gripper_command, none"),
         ("gripper_output", "{kind: gripper_command, topic: t}", "missing gripper_output.max_effort"),
         ("robot_description", "{from: web}", "must be a mapping with from: one of topic, file, xacro"),
