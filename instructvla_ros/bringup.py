@@ -329,17 +329,35 @@ def replay_processes(
     return processes
 
 
+def command_topics(robot: str) -> tuple[str, ...]:
+    """Topics by which a robot's driver is commanded, as its profile names them.
+
+    Args:
+        robot: profile name in config/robots/, or path of a profile.
+    """
+    interface = RobotProfile.load(robot).interface
+    names = (interface.output.topic, interface.gripper_output.topic)
+    return tuple(name if name.startswith("/") else f"/{name}" for name in names if name)
+
+
 def rosbag2_command(
-    bag: str, rate: float, start: float, loop: bool, remaps: Sequence[tuple[str, str]], delay: float
+    bag: str,
+    rate: float,
+    start: float,
+    loop: bool,
+    remaps: Sequence[tuple[str, str]],
+    delay: float,
+    commands: Sequence[str] = (),
 ) -> list[str]:
     """The command line of the distribution's player, for the same as :func:`replay_processes`.
 
     Args:
         delay: how long it waits for the model to be loaded [s].
+        commands: topics of the recorded robot's driver, which are left out beside our own.
     """
     command = ["ros2", "bag", "play", bag, "--clock", "100", "--rate", f"{rate:g}", "--start-offset", f"{start:g}"]
     command += ["--delay", f"{delay:g}", *(["--loop"] if loop else [])]
-    command += ["--exclude-topics", *(f"/{name}" for name in OUTPUTS)]
+    command += ["--exclude-topics", *dict.fromkeys([*(f"/{name}" for name in OUTPUTS), *commands])]
     if remaps:
         command += ["--remap", *(f"{old}:={new}" for old, new in remaps)]
     return command
