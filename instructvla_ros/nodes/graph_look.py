@@ -27,6 +27,9 @@ from instructvla_ros.srv import TellTime
 OWN_NODES = ("safety_filter_node", "policy_node")
 """Nodes of ours that may be running beside the check; the filter is the one who may send commands."""
 
+ONLOOKERS = ("recorder_node", "rosbag2_recorder", "demo_monitor_node", "console_node", "foxglove_bridge")
+"""Names of nodes that listen to commands and drive no arm."""
+
 _COMMAND_TYPES = {
     "joint_trajectory": "trajectory_msgs/msg/JointTrajectory",
     "follow_joint_trajectory": "control_msgs/action/FollowJointTrajectory",
@@ -197,7 +200,7 @@ class GraphLook:
         listeners = self._endpoints(self._node.get_subscriptions_info_by_topic(name))
         masters = [master for master in self._publishers(name) if not master.node.endswith(OWN_NODES)]
         # who only looks on, as a recorder does, is no driver; it cannot be told from one but by its name
-        drivers = tuple(each for each in listeners if not each.node.endswith(("recorder_node", "demo_monitor_node")))
+        drivers = tuple(each for each in listeners if not each.node.endswith(ONLOOKERS))
         return Command(name, types[kind], drivers, tuple(masters))
 
     def _publishers(self, topic: str) -> tuple[Endpoint, ...]:

@@ -132,6 +132,7 @@ def test_without_a_filter_or_a_policy_the_goal_says_who_is_missing(graph, client
 def test_goals_move_the_arm_and_every_end_brings_it_to_rest(graph, client, untrained_checkpoint: Path) -> None:
     statuses = graph.collect(SafetyStatus, "safety_status", qos.LATCHED)
     joints = graph.collect(JointState, "joint_states", qos.SENSOR)
+    lines = graph.collect(DiagnosticArray, "/diagnostics", qos.TEXT)
 
     def state() -> int:
         return statuses[-1].state if statuses else -1
@@ -146,6 +147,10 @@ def test_goals_move_the_arm_and_every_end_brings_it_to_rest(graph, client, untra
     graph.start("safety_filter_node", robot="sim")
     graph.start("policy_node", robot="sim", checkpoint=str(untrained_checkpoint), autostart=True, device="cpu", seed=1)
     graph.wait_until(lambda: state() == SafetyStatus.STATE_HOLDING, "the filter to be ready")
+    graph.wait_until(
+        lambda: any("no instruction" in each.message for line in lines for each in line.status),
+        "the policy to be ready",
+    )
     first = Goal(graph, client, "pick up the red cube")
     graph.wait_until(lambda: state() == SafetyStatus.STATE_MOVING, "motion")
     cancel = first.handle.cancel_goal_async()
