@@ -164,6 +164,21 @@ def test_a_profile_becomes_remappings_of_every_node(tmp_path: Path) -> None:
     assert replayed["joint_states"] == "/arm/joint_states"
 
 
+def test_the_console_is_served_where_it_is_asked_for() -> None:
+    def console(**choices: object) -> list:
+        processes = bringup_processes("sim", "run", **choices)
+        return [process for process in processes if process.executable == "console_node"]
+
+    assert console() == []
+    (local,) = console(console=True)
+    assert local.parameters["address"] == "127.0.0.1" and local.parameters["robot"] == "sim"
+    (opened,) = console(console=True, console_address="0.0.0.0", stop_on_disconnect=True, machine="robot")
+    assert opened.parameters["address"] == "0.0.0.0" and opened.parameters["stop_on_disconnect"]
+    assert console(console=True, machine="policy") == [], "it is beside the robot, not beside the model"
+    assert set(local.parameters) <= {parameter.name for parameter in NODES["console_node"]}
+    assert demo_processes("run", "touch it", 1.0, console=True)[-1].executable == "demo_monitor_node"
+
+
 def test_simulated_time_reaches_every_node() -> None:
     assert all(process.parameters["use_sim_time"] for process in bringup_processes("sim", "run", use_sim_time=True))
 

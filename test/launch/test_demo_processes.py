@@ -15,6 +15,7 @@ import pytest
 
 from instructvla_ros import demo
 from instructvla_ros.bringup import NodeProcess
+from instructvla_ros.console import ADDRESS_LINE
 
 # A well-behaved node: says that it runs, and ends with 0 when it is interrupted.
 PATIENT = """
@@ -96,6 +97,13 @@ def test_quiet_shows_warnings_and_verbose_everything(program, capfd, verbose: bo
     shown = capfd.readouterr().out
     assert "a: [WARN] careful" in shown
     assert ("calm" in shown) is verbose
+
+
+def test_the_address_of_the_console_is_shown_in_any_case(program, capfd) -> None:
+    said = f'print("[INFO] {ADDRESS_LINE}://127.0.0.1:8642/", flush=True)'
+    console = program("console_node", f"{said}\n{textwrap.dedent(PATIENT)}")
+    demo.Demo().run([console, program("monitor", FINISHING, others=1, code=0)], verbose=False)
+    assert "http://127.0.0.1:8642/" in capfd.readouterr().out
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
