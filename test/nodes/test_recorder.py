@@ -23,6 +23,8 @@ from instructvla_ros.bags.writing import Quality
 from instructvla_ros.msg import SafetyStatus
 from instructvla_ros.nodes import qos
 from instructvla_ros.nodes.image_decoding import to_message
+from instructvla_ros.nodes.record import ros_arguments
+from instructvla_ros.parameters import RECORDER_NODE
 
 LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 
@@ -142,6 +144,17 @@ def test_an_incident_that_cannot_be_written_is_told_and_the_recorder_goes_on(gra
         "the error in the diagnostics",
     )
     assert recorder.alive and recorder.stop() == 0
+
+
+def test_the_record_command_hands_what_it_is_given_to_the_node() -> None:
+    ours = ["run", "--robot", "sim", "--images", "jpeg", "--split-seconds", "60"]
+    given = ros_arguments([*ours, "--ros-args", "-r", "a:=b"])
+    assert given[:3] == ["--ros-args", "-r", "a:=b"]
+    pairs = dict(word.split(":=") for word in given[4::2])
+    assert pairs["path"] == '"run"' and pairs["robot"] == '"sim"' and pairs["images"] == '"jpeg"'
+    assert pairs["split_seconds"] == "60.0" and pairs["split_megabytes"] == "0.0"
+    assert pairs["flight_recorder"] == "false" and "image_transport" not in pairs
+    assert pairs.keys() <= {parameter.name for parameter in RECORDER_NODE}
 
 
 def test_a_recording_goes_on_in_another_bag_once_one_is_full(graph, tmp_path: Path) -> None:
