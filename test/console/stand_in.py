@@ -72,6 +72,8 @@ class StandIn:
 
     async def stop(self) -> Outcome:
         self.asked.append("stop")
+        if not self._thread.is_alive():
+            return Outcome(False, "the safety filter is not there: use the emergency stop at the robot")
         self.stopped = True
         self.board.put_instruction("")
         self._tell()

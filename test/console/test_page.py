@@ -346,14 +346,16 @@ def test_a_connection_that_hangs_shows_as_soon_as_one_that_breaks(serve, monkeyp
     run(test)
 
 
-def test_without_a_filter_the_page_says_that_nothing_can_be_stopped_here(serve) -> None:
+def test_without_a_filter_the_page_says_so_and_tries_to_stop_all_the_same(serve) -> None:
     console = serve(moves=False)
 
     async def test(browser: Any) -> None:
         tab = await browser.open(console.address)
         await tab.until(READY)
         await tab.until_text("#state-word", "no safety filter")
-        await tab.until_text("#stop", "cannot reach")
+        await tab.until_text("#stop", "no safety filter is heard")
+        await tab.click("#stop")
+        await tab.until_text("#alarm", "emergency stop at the robot")
 
     run(test)
 

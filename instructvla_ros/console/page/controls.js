@@ -28,7 +28,7 @@ export class Controls {
   }
 
   get mayStop() {
-    return this.link.up && this.rights.may !== "look" && this.safety !== null;
+    return this.link.up && this.rights.may !== "look"; // also where no filter is heard: it may hear us
   }
 
   get mayOperate() {
@@ -227,7 +227,8 @@ export class Controls {
     const stop = byId("stop");
     stop.disabled = !this.mayStop;
     setText(byId("stop-word"), this.mayStop ? (latched ? "STOPPED" : "STOP") : link.up && rights.may === "look" ? "You may only look" : "Stop cannot reach the robot");
-    setText(byId("stop-keys"), this.mayStop ? "Esc or Space" : "use the emergency stop at the robot");
+    const keys = !this.safety ? "no safety filter is heard" : matchMedia("(pointer: coarse)").matches ? "" : "Esc or Space";
+    setText(byId("stop-keys"), this.mayStop ? keys : "use the emergency stop at the robot");
     if (latched) this.askedToStop = null;
 
     byId("reset-box").hidden = !(latched && rights.may === "operate");
