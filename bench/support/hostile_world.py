@@ -218,6 +218,18 @@ class HostileWorld(RuleBasedStateMachine):
         if ticks >= 22:
             assert self.rig.at_rest, "not at rest within the horizon"
 
+    @rule(ticks=st.integers(1, 30), push=st.booleans())
+    def button_is_let_go(self, ticks, push):
+        """Of hold_to_run: the arm rests without a latch, and chunks of that while are void."""
+        why = Intervention("hold_to_run", "joy", 1.0, 0.3, "s", "the button is not held")
+        for _ in range(ticks):
+            chunks = [self.rig.chunk((0.02, 0.0, 0.0))] if push else []
+            followed = self.rig.report.epoch, self.rig.report.sequence
+            self.rig.step(chunks, Stops(released=why))
+            assert (self.rig.report.epoch, self.rig.report.sequence) == followed
+        if ticks >= 22:
+            assert self.rig.at_rest, "not at rest within the horizon"
+
     @rule(emergency=st.booleans())
     def reset(self, emergency):
         latched, still = self.rig.report.state in LATCHED, self.rig.at_rest
