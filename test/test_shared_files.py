@@ -42,7 +42,7 @@ def test_data_that_is_nowhere_says_where_it_was_looked_for_and_what_to_do(instal
 
 
 def test_an_unknown_name_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(UnknownNameError, match="unknown robot 'r2d2'; known: sim, widowx"):
+    with pytest.raises(UnknownNameError, match="unknown robot 'r2d2'; known: .*sim, .*widowx"):
         yaml_path("config/robots", "robot", "r2d2")
 
 
@@ -52,5 +52,5 @@ def test_a_path_is_taken_as_a_path(given: str | Path) -> None:
 
 
 def test_no_name_at_all_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(ProfileError, match="no robot is named: give one of sim, widowx"):
+    with pytest.raises(ProfileError, match="no robot is named: give one of .*sim, .*widowx"):
         RobotProfile.load("")
