@@ -76,7 +76,7 @@ class Look:
         joint_state: the newest one then; None before the first.
         instruction: that held.
         chunk: None where the policy held.
-        held: why there is no chunk, in words; empty with one, and where none was due.
+        held: why there is no chunk, in words; empty with one, and where none was due or nothing was asked.
         words: what the model said, where it spoke now.
         act_time: how long acting took here [s].
         reason_time: how long speaking took here [s].
@@ -305,7 +305,7 @@ class Playback:
             act_time = perf_counter() - spoken
         elif result.chunk is not None and self._loop.think(now):  # it speaks anew where that is due: for the next look
             reason_time = perf_counter() - begun - act_time
-        waits = moment.speaks or result.status is TickStatus.FOLLOWING
+        waits = moment.speaks or result.status in (TickStatus.FOLLOWING, TickStatus.IDLE)
         held = "" if result.chunk is not None or waits else result.reason
         words = self._words[-1] if self._words else ""
         return Look(

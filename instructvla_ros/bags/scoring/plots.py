@@ -13,6 +13,7 @@ from html import escape
 import numpy as np
 
 _LEFT, _RIGHT, _TOP, _BOTTOM = 46.0, 12.0, 22.0, 30.0  # margins [px]
+_LETTER = 5.6  # width of a small letter, about [px]
 _NUMBERS = itertools.count()  # a page has many plots, each with a name of its own for where it is cut off
 _STEPS = (1.0, 2.0, 2.5, 5.0, 10.0)
 
@@ -99,14 +100,16 @@ class Plot:
             self._legend.append(("line", style, label))
 
     def marks(self, entries: Iterable[tuple[float, str]]) -> None:
-        """Upright lines with a text each."""
-        for x, text in entries:
-            if self.x_range[0] <= x <= self.x_range[1]:
-                place = self._x(x)
-                self._parts.append(
-                    f'<path class="line mark" d="M{place:.1f} {_TOP}V{self.height - _BOTTOM:.1f}"/>'
-                    f'<text class="small" x="{place + 3.0:.1f}" y="{_TOP + 9.0}">{escape(text)}</text>'
-                )
+        """Upright lines with a text each, as much of it as there is room for."""
+        shown = [(self._x(x), text) for x, text in entries if self.x_range[0] <= x <= self.x_range[1]]
+        ends = [place for place, _ in shown[1:]] + [self.width - _RIGHT]
+        for (place, text), end in zip(shown, ends, strict=True):
+            room = int((end - place - 6.0) / _LETTER)
+            said = text if len(text) <= room else f"{text[: max(room - 2, 0)]}.." if room > 4 else ""
+            self._parts.append(
+                f'<path class="line mark" d="M{place:.1f} {_TOP}V{self.height - _BOTTOM:.1f}"/>'
+                f'<text class="small" x="{place + 3.0:.1f}" y="{_TOP + 9.0}">{escape(said)}</text>'
+            )
 
     def svg(self) -> str:
         """All of it."""
@@ -115,7 +118,7 @@ class Plot:
             f'<svg viewBox="0 0 {width:g} {height:g}" width="{width:g}" height="{height:g}" role="img" '
             f'aria-label="{escape(self.title)}">'
         ]
-        for value in ticks_of(*self.y_range, count=max(2, int(height / 45.0))):
+        for value in ticks_of(*self.y_range, count=max(3, int(height / 45.0))):
             place = self._y(value)
             parts.append(
                 f'<path class="grid" d="M{_LEFT} {place:.1f}H{width - _RIGHT:.1f}"/>'

@@ -8,7 +8,7 @@ A joint state takes about 0.4 kB here, a chunk 3 kB. Pictures are read a second 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -20,10 +20,12 @@ from instructvla_ros.bags.reading import Bag, BagMessage
 from instructvla_ros.bags.scoring.alignment import Spans
 from instructvla_ros.bags.scoring.playback import Picture
 from instructvla_ros.bags.scoring.topics import Topics
+from instructvla_ros.policy.picture import shown
 from instructvla_ros.policy.profile import RobotProfile
 from instructvla_ros.robot.action_chunk import ActionChunk, DeltaReference
 from instructvla_ros.robot.joint_state import JointState
 from instructvla_ros.robot.joint_state_merger import JointStateMerger
+from instructvla_ros.robot.poses import pose
 from instructvla_ros.safety import SafetyState
 from instructvla_ros.timing import NANOSECONDS
 
@@ -80,6 +82,7 @@ def read_recorded(bag: Bag, topics: Topics, profile: RobotProfile, instruction: 
     offset = _offset(bag, topics.images["primary"])
     recorded = Recorded(bag.start / NANOSECONDS + offset, bag.end / NANOSECONDS + offset, offset)
     merger = JointStateMerger(profile.joints, profile.gripper.joint)
+    pose_is_measured = profile.interface.end_effector_pose.kind == "topic"
     stop_began: float | None = None
     names = [
         name
@@ -94,6 +97,8 @@ def read_recorded(bag: Bag, topics: Topics, profile: RobotProfile, instruction: 
         if message.topic == topics.joint_states:
             state = merger.merge(_joint_state(content, _stamp(bag, message, time)))
             if state is not None:
+                if pose_is_measured:
+                    state = _with_pose(state, recorded, profile.ages.joint_state)
                 recorded.joint_times.append(max(time, recorded.joint_times[-1] if recorded.joint_times else time))
                 recorded.joint_states.append(state)
         elif message.topic == topics.instruction:
@@ -109,9 +114,9 @@ def read_recorded(bag: Bag, topics: Topics, profile: RobotProfile, instruction: 
             if position is not None:
                 recorded.gripper_commands.append((time, position))
         elif message.topic == topics.pose:
-            pose = content.pose
-            where = np.array((pose.position.x, pose.position.y, pose.position.z))
-            turned = np.array((pose.orientation.x, pose.orientation.y, pose.orientation.z, pose.orientation.w))
+            place, turn = content.pose.position, content.pose.orientation
+            where = np.array((place.x, place.y, place.z))
+            turned = np.array((turn.x, turn.y, turn.z, turn.w))
             if np.isfinite(where).all() and np.isfinite(turned).all() and turned.any():
                 recorded.poses.append((_stamp(bag, message, time), where, turned))
         elif message.topic == topics.status:
@@ -123,17 +128,20 @@ def read_recorded(bag: Bag, topics: Topics, profile: RobotProfile, instruction: 
                 stop_began = None
     if stop_began is not None:
         recorded.stopped.append((stop_began, recorded.end))
+    if not topics.instruction:  # a chunk says what it serves
+        recorded.instructions = [(chunk.stamp, chunk.instruction) for chunk in recorded.chunks if chunk.instruction]
     if instruction is not None:
         recorded.instructions = [(-np.inf, instruction.strip())]
     return recorded
 
 
-def pictures_of(bag: Bag, topics: Topics, offset: float) -> Iterator[Picture]:
+def pictures_of(bag: Bag, topics: Topics, profile: RobotProfile, offset: float) -> Iterator[Picture]:
     """The pictures of a bag in the order of their record times, not decoded yet.
 
     Args:
         bag: open.
         topics: where they are.
+        profile: says which part of them the model is shown.
         offset: as of :class:`Recorded`.
     """
     views = {topic: view for view, topic in topics.images.items()}
@@ -142,7 +150,7 @@ def pictures_of(bag: Bag, topics: Topics, offset: float) -> Iterator[Picture]:
 
         def decode(message: BagMessage = message) -> np.ndarray:
             try:
-                return to_rgb(bag.decode(message))
+                return shown(to_rgb(bag.decode(message)), profile.interface.cameras.get(views[message.topic]))
             except UnknownTypeError as error:
                 raise ValueError(str(error)) from error
 
@@ -214,6 +222,14 @@ def _offset(bag: Bag, topic: str) -> float:
 def _joint_state(content: Any, stamp: float) -> JointState:
     positions = np.array(content.position, dtype=float)
     return JointState(stamp, tuple(content.name), positions)
+
+
+def _with_pose(state: JointState, recorded: Recorded, oldest: float) -> JointState:
+    """The joint state with the newest measured pose, as the policy node adds it; without one where that is too old."""
+    if not recorded.poses or abs(state.stamp - recorded.poses[-1][0]) > oldest:
+        return state
+    _, where, turned = recorded.poses[-1]
+    return replace(state, end_effector=pose(where, rotation_matrices(turned[None])[0]))
 
 
 def _gripper_position(content: Any, joint: str) -> float | None:

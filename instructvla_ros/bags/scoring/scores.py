@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import heapq
+import re
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -215,7 +216,7 @@ def score_bag(
             reasoning=reasoning,
             inference_time=settings.inference_time,
         )
-        pictures = pictures_of(bag, topics, recorded.offset)
+        pictures = pictures_of(bag, topics, profile, recorded.offset)
         if settings.at == "chunks":
             looks = playback.at_moments(pictures, moments_of(recorded))
         else:
@@ -306,8 +307,8 @@ def _add(score: BagScore, look: Look) -> None:
 
 
 def _kind_of(reason: str) -> str:
-    """A reason to hold without the numbers that differ each time."""
-    return reason.split(" s old, ")[0].rsplit(" is ", 1)[0] + " is too old" if " s old, " in reason else reason
+    """A reason to hold without the numbers, which differ each time."""
+    return re.sub(r"-?\d+(\.\d+)?", "...", reason)
 
 
 def _filtered(looks: Sequence[Look], limits: SafetyLimits, chain: KinematicChain, profile: RobotProfile) -> Filtered:

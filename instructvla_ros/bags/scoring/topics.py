@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from instructvla_ros.bags.reading import BagTopic
 from instructvla_ros.policy.profile import RobotProfile
+from instructvla_ros.policy.profile_interface import IMAGE_NAMES
 
 IMAGE_TYPES = ("sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage")
 _JOINT_STATE = "sensor_msgs/msg/JointState"
@@ -18,7 +19,6 @@ _CHUNK = "instructvla_ros/msg/ActionChunk"
 _TRAJECTORY = "trajectory_msgs/msg/JointTrajectory"
 GRIPPER_TYPES = ("std_msgs/msg/Float64MultiArray", _TRAJECTORY)
 _STATUS = "instructvla_ros/msg/SafetyStatus"
-_IMAGE_NAMES = {"primary": "image", "wrist": "wrist_image"}  # as the policy node has them
 
 
 class ScoringError(ValueError):
@@ -105,7 +105,7 @@ def find_topics(topics: Mapping[str, BagTopic], profile: RobotProfile, views: tu
     images = {}
     for view in views:
         camera = interface.cameras.get(view)
-        names = (*([camera.topic] if camera else []), _IMAGE_NAMES[view])
+        names = (*([camera.topic] if camera else []), IMAGE_NAMES[view])
         found = find(IMAGE_TYPES, given.images.get(view, ""), *names)
         if not found:
             found = _only_one(there, views, names[0], view)

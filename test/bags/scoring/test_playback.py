@@ -89,12 +89,12 @@ def test_joint_states_at_the_rate_of_the_frames_and_a_little_later_belong_to_the
     assert all(look.joint_state is not None and look.joint_state.stamp >= look.stamp for look in looks)
 
 
-def test_without_fresh_joint_states_or_an_instruction_it_holds(play) -> None:
+def test_without_fresh_joint_states_it_holds_and_without_an_instruction_nothing_is_due(play) -> None:
     pictures = [frame("primary", index, 0.2 * index) for index in range(10)]
     looks = list(play(FakeModel(), times=[0.0, 0.1]).at_ticks(pictures, Schedule(0.2)))
     assert looks[0].chunk is not None and "the joint state is" in looks[5].held and "old" in looks[5].held
     idle = list(play(FakeModel(), text="").at_ticks(pictures, Schedule(0.2)))
-    assert {look.held for look in idle} == {"no instruction"}
+    assert {(look.held, look.chunk) for look in idle} == {("", None)}
 
 
 def test_a_frame_that_cannot_be_decoded_is_one_hold(play) -> None:

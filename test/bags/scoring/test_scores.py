@@ -19,6 +19,7 @@ from instructvla_ros.bags.scoring.references import as_steps
 from instructvla_ros.bags.scoring.scores import BagScore, PolicyScore, Settings, score_bag
 from instructvla_ros.bags.scoring.table import lines_of
 from instructvla_ros.bags.scoring.topics import Given, ScoringError
+from instructvla_ros.policy.profile_interface import PoseSource
 from instructvla_ros.safety import SafetyLimits
 from instructvla_ros.sim.arm_model import urdf
 
@@ -135,6 +136,32 @@ def test_what_a_bag_lacks_can_be_given(make_bag: MakeBag, profile, tmp_path: Pat
     assert len(score.chunks) == 11 and score.chunks[0].instruction == "turn left"
 
 
+def test_where_no_topic_says_what_was_asked_the_chunks_do(make_bag: MakeBag, profile) -> None:
+    def fill(maker: BagMaker) -> None:
+        types = maker.store.types
+        vector, step = types["geometry_msgs/msg/Vector3"], types["instructvla_ros/msg/EndEffectorAction"]
+        actions = [step(vector(0.01, 0.0, 0.0), vector(0.0, 0.0, 0.0), 1.0)] * 4
+        zero = types["builtin_interfaces/msg/Time"](0, 0)
+        for index in range(10):
+            fields = (maker.header(0.2 * index), 1, index + 1, 0.2, 0, actions, "from a chunk", 0.0, 0.0, zero)
+            maker.write("/action_chunk", "instructvla_ros/msg/ActionChunk", 0.2 * index, fields)
+
+    score = score_bag(make_bag(("instruction",), fill), FakeModel(), profile, Settings())
+    assert {chunk.instruction for chunk in score.chunks} == {"from a chunk"}
+    assert score.reference.name == "recorded action chunks"
+    np.testing.assert_allclose(score.aligned.recorded[:9, :, 0], 0.01)
+
+
+def test_holds_of_one_kind_are_counted_together_whatever_their_numbers(make_bag: MakeBag, profile) -> None:
+    def fill(maker: BagMaker) -> None:
+        for index in range(5):
+            maker.joints(0.02 * index, profile, np.zeros(6))
+
+    score = score_bag(make_bag(("joint_states",), fill), FakeModel(), profile, Settings())
+    assert score.held == {"the joint state is ... s old, more than ... s": 9} and len(score.held_stamps) == 9
+    assert figures_of(PolicyScore("fake", [score]))["held_share"] == pytest.approx(9 / 11)
+
+
 def test_a_topic_of_another_name_is_taken_if_given_and_told_if_found(make_bag: MakeBag, profile) -> None:
     def fill(maker: BagMaker) -> None:
         for index in range(3):
@@ -173,3 +200,35 @@ def test_the_same_bag_and_seed_give_the_same_chunks_to_the_bit(make_bag: MakeBag
     assert numbers[0] == numbers[1]
     other = score_bag(bag, FakeModel(), profile, replace(Settings(), seed=6)).chunks
     assert np.array([as_steps(chunk) for chunk in other]).tobytes() != numbers[0]
+
+
+def test_the_model_is_shown_the_part_of_the_picture_that_the_profile_says(make_bag: MakeBag, profile) -> None:
+    camera = replace(profile.interface.cameras["primary"], crop=(0.5, 0.0, 1.0, 1.0), rotate=90)
+    robot = replace(profile, interface=replace(profile.interface, cameras={"primary": camera}))
+    shapes = []
+
+    class Watching(FakeModel):
+        def act(self, images, *arguments, **keywords):
+            shapes.append(images[0].shape)
+            return super().act(images, *arguments, **keywords)
+
+    score_bag(make_bag(), Watching(), robot, Settings())
+    assert set(shapes) == {(16, 24, 3)}
+
+
+def test_a_pose_that_is_measured_reaches_the_policy_as_it_does_live(make_bag: MakeBag, profile) -> None:
+    def fill(maker: BagMaker) -> None:
+        types = maker.store.types
+        for index in range(11):
+            place = types["geometry_msgs/msg/Point"](0.1 + 0.01 * index, 0.2, 0.3)
+            turn = types["geometry_msgs/msg/Quaternion"](0.0, 0.0, 0.0, 2.0)
+            fields = (maker.header(0.2 * index), types["geometry_msgs/msg/Pose"](place, turn))
+            maker.write("/tip", "geometry_msgs/msg/PoseStamped", 0.2 * index, fields)
+
+    measured = replace(profile.interface, end_effector_pose=PoseSource("topic", "tip"))
+    robot = replace(profile, interface=measured)
+    score = score_bag(make_bag((), fill), FakeModel(), robot, Settings(against="pose"))
+    assert len(score.chunks) == 11 and score.reference.name == "measured motion (pose)"
+    np.testing.assert_allclose(score.aligned.recorded[2, :, :6], np.tile((0.01, 0, 0, 0, 0, 0), (4, 1)), atol=1e-9)
+    lost = score_bag(make_bag(name="lost"), FakeModel(), robot, Settings())
+    assert not lost.chunks and "no pose of the end effector on tip" in next(iter(lost.held))
