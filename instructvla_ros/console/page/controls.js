@@ -18,7 +18,7 @@ export class Controls {
     this.safety = null;
     this.operator = null;
     this.askedToStop = null;
-    this.takingOver = 0;
+    this.takingOver = -Infinity; // when taking over was asked for first
     this.speedTimer = 0;
     this.connectStop();
     this.connectReset();
@@ -160,7 +160,7 @@ export class Controls {
         setTimeout(() => this.show(), 4100);
         return;
       }
-      this.takingOver = 0;
+      this.takingOver = -Infinity;
       this.say(this.link.request({ do: "take", over }));
     });
     byId("hand-over").addEventListener("click", () => this.say(this.link.request({ do: "hand_over" })));
