@@ -102,8 +102,8 @@ class Plot:
     def marks(self, entries: Iterable[tuple[float, str]]) -> None:
         """Upright lines with a text each, as much of it as there is room for."""
         shown = [(self._x(x), text) for x, text in entries if self.x_range[0] <= x <= self.x_range[1]]
-        ends = [place for place, _ in shown[1:]] + [self.width - _RIGHT]
-        for (place, text), end in zip(shown, ends, strict=True):
+        for index, (place, text) in enumerate(shown):
+            end = shown[index + 1][0] if index + 1 < len(shown) else self.width - _RIGHT
             room = int((end - place - 6.0) / _LETTER)
             said = text if len(text) <= room else f"{text[: max(room - 2, 0)]}.." if room > 4 else ""
             self._parts.append(

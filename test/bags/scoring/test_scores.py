@@ -229,6 +229,6 @@ def test_a_pose_that_is_measured_reaches_the_policy_as_it_does_live(make_bag: Ma
     robot = replace(profile, interface=measured)
     score = score_bag(make_bag((), fill), FakeModel(), robot, Settings(against="pose"))
     assert len(score.chunks) == 11 and score.reference.name == "measured motion (pose)"
-    np.testing.assert_allclose(score.aligned.recorded[2, :, :6], np.tile((0.01, 0, 0, 0, 0, 0), (4, 1)), atol=1e-9)
+    np.testing.assert_allclose(score.aligned.recorded[2, :, :6], np.tile((0.01, 0, 0, 0, 0, 0), (4, 1)), atol=1e-6)
     lost = score_bag(make_bag(name="lost"), FakeModel(), robot, Settings())
     assert not lost.chunks and "no pose of the end effector on tip" in next(iter(lost.held))
