@@ -6,7 +6,6 @@ from bisect import bisect_right
 from pathlib import Path
 
 import numpy as np
-import pytest
 from rclpy.qos import QoSProfile
 
 from instructvla_ros.bags.reading import Bag
@@ -24,15 +23,14 @@ from instructvla_ros.robot.joint_state import JointState
 
 ROOT = Path(__file__).resolve().parents[2]
 BAG, CHECKPOINT = ROOT / "recordings" / "sim_stop", ROOT / "models" / "tabletop"
-SEED = 3
+SEED, REASONING = 3, "always"
 IN_FLIGHT = 0.02
 """A joint state told this shortly before or after a tick [s of the recording] may have been heard the other way round:
 clock and joint states come by topics of their own."""
 MOST_IN_FLIGHT = 6
 
 
-@pytest.mark.parametrize("reasoning", ["never", "always"])
-def test_a_recording_in_the_live_graph_gives_the_chunks_that_scoring_it_offline_gives(graph, reasoning: str) -> None:
+def test_a_recording_in_the_live_graph_gives_the_chunks_that_scoring_it_offline_gives(graph) -> None:
     published = graph.collect(ActionChunkMessage, "action_chunk", QoSProfile(depth=100))
     processes = replay_processes(
         "sim",
@@ -43,7 +41,7 @@ def test_a_recording_in_the_live_graph_gives_the_chunks_that_scoring_it_offline_
         threads=1,
         seed=SEED,
         image_transport="compressed",
-        reasoning=reasoning,
+        reasoning=REASONING,
     )
     *system, player = [graph.run(process.name, process.command()) for process in processes]
     player.may_end = True
@@ -52,7 +50,7 @@ def test_a_recording_in_the_live_graph_gives_the_chunks_that_scoring_it_offline_
         process.stop()
     live = whole([chunk_of(message, seconds(message.header.stamp)) for message in published if message.actions])
     assert len(live) >= 5 and len({chunk.stamp for chunk in live}) >= 3
-    assert all((chunk.reasoning_stamp is not None) == (reasoning == "always") for chunk in live)
+    assert all(chunk.reasoning_stamp is not None for chunk in live)
 
     profile, model = RobotProfile.load("sim"), load_for_running(CHECKPOINT, device="cpu", threads=1)
     with Bag(BAG) as bag:
@@ -63,7 +61,7 @@ def test_a_recording_in_the_live_graph_gives_the_chunks_that_scoring_it_offline_
         moments = moments_of(recorded)
         arguments = (model, profile, profile.chain(recorded.urdf), inputs)
         for _ in range(1 + 2 * MOST_IN_FLIGHT):
-            playback = Playback(*arguments, seed=SEED, reasoning=reasoning)
+            playback = Playback(*arguments, seed=SEED, reasoning=REASONING)
             looks = list(playback.at_moments(pictures_of(bag, topics, profile, recorded.offset), moments))
             offline = [look for look in looks if look.chunk is not None]
             assert [look.stamp for look in offline] == [chunk.stamp for chunk in live]
