@@ -33,7 +33,7 @@ def load_for_running(
     if device == "auto":
         device = "cuda" if gpu else "cpu"
     if torch.device(device).type == "cuda" and not gpu:
-        raise ValueError(f"device {device!r} is asked for, but torch sees no GPU here: use cpu, or auto")
+        raise ValueError(f"device {device!r} is asked for, but torch sees no GPU here: say cpu, or auto")
     if dtype == "auto":
         dtype = "bfloat16" if device.startswith("cuda") else "float32"
     kind = getattr(torch, dtype, None)

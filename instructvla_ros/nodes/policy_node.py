@@ -168,32 +168,20 @@ class PolicyNode(LifecycleNode, RunnableNode):
     def _load_model(self) -> Model:
         import torch
 
-        from instructvla_ros.model import InstructVLA
+        from instructvla_ros.model.loading import load_for_running
 
         given = self._given
         if not given.checkpoint:
             raise ValueError("parameter checkpoint is empty: give the model's run folder")
-        device = given.device
-        gpu = torch.cuda.is_available()
-        if device == "auto":
-            device = "cuda" if gpu else "cpu"
-        if torch.device(device).type == "cuda" and not gpu:
-            raise ValueError(f"device {device!r} is asked for, but torch sees no GPU here: use device:=cpu, or auto")
-        kind = given.dtype
-        if kind == "auto":
-            kind = "bfloat16" if device.startswith("cuda") else "float32"
-        if given.threads:
-            torch.set_num_threads(given.threads)
-        self.get_logger().info(f"loading {given.checkpoint} on {device} as {kind} ...")
+        self.get_logger().info(f"loading {given.checkpoint} ...")
         started = time.monotonic()
-        model = InstructVLA.from_pretrained(
-            given.checkpoint, base_vlm=given.base_vlm or None, device=device, dtype=getattr(torch, kind)
-        ).fuse()
-        self.get_logger().info(f"loaded in {time.monotonic() - started:.1f} s; warming up ...")
+        model = load_for_running(given.checkpoint, given.base_vlm, given.device, given.dtype, given.threads)
+        kind = str(model.dtype).removeprefix("torch.")
+        self.get_logger().info(f"on {model.device} as {kind} after {time.monotonic() - started:.1f} s; warming up ...")
         # a policy without kinematics serves to check that checkpoint and profile fit, and to warm up
         rehearsal = Policy(model, self._profile, None, dataset=given.dataset or None, check_chain=False)
         self.get_logger().info(f"first inference took {rehearsal.warm_up():.2f} s")
-        if not given.threads and torch.device(device).type == "cpu":
+        if not given.threads and model.device.type == "cpu":
             usual = torch.get_num_threads()
             count = quickest_count(rehearsal.warm_up, torch.set_num_threads, usual, usual)
             self.get_logger().info(f"CPU threads: {count}, by trying up to {usual}")

@@ -82,6 +82,7 @@ def read_recorded(bag: Bag, topics: Topics, profile: RobotProfile, instruction: 
     offset = _offset(bag, topics.images["primary"])
     recorded = Recorded(bag.start / NANOSECONDS + offset, bag.end / NANOSECONDS + offset, offset)
     merger = JointStateMerger(profile.joints, profile.gripper.joint)
+    same_names: dict[tuple[str, ...], tuple[str, ...]] = {}  # each message brings its own copy of them
     pose_is_measured = profile.interface.end_effector_pose.kind == "topic"
     stop_began: float | None = None
     names = [
@@ -95,7 +96,10 @@ def read_recorded(bag: Bag, topics: Topics, profile: RobotProfile, instruction: 
     for message, content in bag.decoded(names):
         time = message.stamp / NANOSECONDS + offset
         if message.topic == topics.joint_states:
-            state = merger.merge(_joint_state(content, _stamp(bag, message, time)))
+            names = tuple(content.name)
+            names = same_names.setdefault(names, names)
+            positions = np.array(content.position, dtype=float)
+            state = merger.merge(JointState(_stamp(bag, message, time), names, positions))
             if state is not None:
                 if pose_is_measured:
                     state = _with_pose(state, recorded, profile.ages.joint_state)
@@ -217,11 +221,6 @@ def _offset(bag: Bag, topic: str) -> float:
             apart = (stamp - message.stamp) / NANOSECONDS
             return apart if abs(apart) > _OTHER_CLOCK else 0.0
     return 0.0
-
-
-def _joint_state(content: Any, stamp: float) -> JointState:
-    positions = np.array(content.position, dtype=float)
-    return JointState(stamp, tuple(content.name), positions)
 
 
 def _with_pose(state: JointState, recorded: Recorded, oldest: float) -> JointState:
