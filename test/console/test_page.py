@@ -42,6 +42,15 @@ def run(test: Callable[[Any], Any]) -> None:
     asyncio.run(body())
 
 
+async def until(condition: Callable[[], bool]) -> None:
+    """Wait for something of the stand-in's, without blocking the browser's connection."""
+    for _ in range(400):
+        if condition():
+            return
+        await asyncio.sleep(0.05)
+    assert condition()
+
+
 async def instruct(tab: Any, text: str) -> None:
     await tab.type("#text", text)
     await tab.key("Enter", "Enter", 13, "\r")
@@ -129,7 +138,7 @@ def test_the_whole_page_can_be_used_by_the_keyboard(serve) -> None:
         await tab.eval("document.querySelector('#speed').focus()")
         await tab.key("ArrowLeft", "ArrowLeft", 37)
         await tab.until_text("#speed-value", "95 %")
-        await tab.until("true" if console.robot.speed_scale == 0.95 else READY)
+        await until(lambda: console.robot.asked == ["speed 0.95"])
         await tab.eval("document.querySelector('#stop').focus()")
         await tab.key("Enter", "Enter", 13, "\r")
         await tab.until(f"{STATE} === 'stopped'")
@@ -400,10 +409,6 @@ def test_a_hidden_page_asks_for_no_pictures(serve) -> None:
         await tab.until("document.querySelectorAll('#cameras figure:not([hidden])').length === 2")
         await tab.eval("Object.defineProperty(document, 'hidden', {value: true, configurable: true}); "
                        "document.dispatchEvent(new Event('visibilitychange'))")  # fmt: skip
-        for _ in range(100):
-            if console.robot.watched == (True, frozenset()):
-                break
-            await asyncio.sleep(0.05)
-        assert console.robot.watched == (True, frozenset())
+        await until(lambda: console.robot.watched == (True, frozenset()))
 
     run(test)

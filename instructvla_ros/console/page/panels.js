@@ -17,7 +17,8 @@ export function setText(element, text) {
 export function showState(state) {
   const { safety } = state;
   byId("state").dataset.state = safety ? safety.state : "none";
-  setText(byId("state-word"), safety ? WORDS[safety.state] || safety.state : "No safety filter");
+  const dry = safety && safety.reason.startsWith("dry run") ? " (dry run)" : "";
+  setText(byId("state-word"), safety ? `${WORDS[safety.state] || safety.state}${dry}` : "No safety filter");
   const limit = safety && safety.limits.find((each) => each.acting && each.limit !== "gripper_speed");
   const reason = safety ? safety.reason : "nothing is heard of it: nothing here can stop the arm";
   setText(byId("state-reason"), limit ? `${reason}; ${plain(limit.limit)} acts` : reason);
