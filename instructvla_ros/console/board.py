@@ -181,8 +181,8 @@ class Board:
             self.instruction = text
 
     def put_cameras_in_use(self, names: frozenset[str]) -> None:
-        """Cameras that another node listens to, which cost no drawing of their own to look at."""
-        self._in_use = names
+        """Cameras that another node listens to, which cost no drawing of their own; where there is none, the first."""
+        self._in_use = names or frozenset(camera.name for camera in self.cameras[:1])
 
     def put_recorder(self, text: str) -> None:
         """What the recorder does, for people."""

@@ -158,3 +158,14 @@ def test_the_chart_is_bounded(board: Board) -> None:
     for _ in range(1000):
         board.sample()
     assert len(board.chart()) == 120 and len(board.state()["samples"]) == 15
+
+
+def test_cameras_that_are_in_use_anyway_are_shown_at_first_and_one_in_any_case(board: Board) -> None:
+    def shown() -> list[str]:
+        return [row["name"] for row in board.state()["cameras"] if row["in_use"]]
+
+    assert shown() == ["image"]
+    board.put_cameras_in_use(frozenset({"wrist_image"}))
+    assert shown() == ["wrist_image"]
+    board.put_cameras_in_use(frozenset())
+    assert shown() == ["image"]
