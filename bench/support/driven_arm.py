@@ -24,7 +24,6 @@ from instructvla_ros.safety.braking import hold
 
 TICK = 0.01  # of the filter [s]
 STEP = 0.001  # of the driver [s]
-HELD = 0.1  # as of instructvla_ros.nodes.driver_outputs, which needs ROS [s]
 
 JOINT_STATE_RATES = {"fr3": 1000.0, "panda": 1000.0, "so101": 20.0, "ur5e": 500.0, "widowx": 100.0, "xarm7": 150.0}
 """Joint states a second that the makers' drivers publish as they are configured [Hz]."""
@@ -134,7 +133,7 @@ class DrivenArm:
             output = self.profile.interface.output
             stamped = output.stamped if self.conditions.stamped is None else self.conditions.stamped
             lead = output.lead if self.conditions.lead is None else self.conditions.lead
-            content = (trajectory.held(HELD) if stamped else trajectory, self.now + lead if stamped else None)
+            content = (trajectory.held() if stamped else trajectory, self.now + lead if stamped else None)
         self._under_way.append((self.now + late, content))
 
     def _drive(self) -> None:

@@ -30,9 +30,6 @@ if TYPE_CHECKING:
     from instructvla_ros.robot.kinematics import KinematicChain
     from instructvla_ros.robot.trajectory import JointTrajectory
 
-HELD = 0.1
-"""How long the end of a trajectory with a stamp is held [s]: it may come so late without being refused as over."""
-
 
 class ArmOutput(Protocol):
     """Sends commands of one kind.
@@ -217,7 +214,7 @@ def arm_output(
 def _trajectory(trajectory: JointTrajectory, base_frame: str, stamp: Time | None) -> JointTrajectoryMessage:
     if stamp is None:
         return messages.trajectory_to_message(trajectory, base_frame)
-    message = messages.trajectory_to_message(trajectory.held(HELD), base_frame)
+    message = messages.trajectory_to_message(trajectory.held(), base_frame)
     message.header.stamp = stamp
     return message
 

@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+HELD = 0.1
+"""How long the end of a trajectory with a stamp is held [s]: it may come so late without being refused as over."""
+
 
 @dataclass(frozen=True, eq=False)
 class JointTrajectory:
@@ -47,7 +50,7 @@ class JointTrajectory:
         """Whether the last point has no velocity."""
         return not self.velocities[-1].any()
 
-    def held(self, time: float) -> "JointTrajectory":
+    def held(self, time: float = HELD) -> "JointTrajectory":
         """The same, its end held for some more time [s]: a driver refuses a trajectory with a stamp that is over."""
         still = np.zeros((1, len(self.joint_names)))
         return JointTrajectory(

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from instructvla_ros.nodes import action_goals, driver_outputs, gripper_outputs, messages
-from instructvla_ros.robot.trajectory import JointTrajectory
+from instructvla_ros.robot.trajectory import HELD, JointTrajectory
 
 
 class Goals:
@@ -70,7 +70,7 @@ def test_a_trajectory_goal_is_the_trajectory_with_its_begin(goals):
     assert (client.kind, client.name) == ("FollowJointTrajectory", "follow_joint_trajectory")
     sent = client.sent[0].trajectory
     assert messages.seconds(sent.header.stamp) == pytest.approx(100.01)
-    assert messages.trajectory_from_message(sent).duration == pytest.approx(0.2 + driver_outputs.HELD)
+    assert messages.trajectory_from_message(sent).duration == pytest.approx(0.2 + HELD)
 
 
 def test_without_control_msgs_the_error_says_what_to_install(monkeypatch):
