@@ -11,8 +11,7 @@ import math
 from dataclasses import dataclass
 from enum import Enum, IntEnum
 
-import numpy as np
-
+from instructvla_ros.asked_way import AskedWay, Extent
 from instructvla_ros.robot.action_chunk import ActionChunk
 from instructvla_ros.safety import SafetyState
 
@@ -59,8 +58,8 @@ class GoalSettings:
     Attributes:
         default_timeout: of goals that name none [s].
         start_timeout: longest wait for the first action chunk [s].
-        settle_time: how long chunks must ask for no motion for the goal to be done [s].
-        settle_translation: a whole chunk that moves the gripper by less asks for no motion [m].
+        settle_time: how long the way that is asked for must lead nowhere for the goal to be done [s].
+        settle_translation: within a way of this extent the gripper counts as staying in its place [m].
         settle_rotation: likewise [rad].
         rest_timeout: how long the arm may take to rest after the instruction was taken back; then the filter is told to
             stop [s].
@@ -93,7 +92,7 @@ class Ending:
     duration: float
 
 
-_GRIPPER_STILL = 0.05  # change of the opening within a chunk that counts as none
+_GRIPPER_STILL = 0.05  # change of the opening that counts as none
 _AT_REST = (SafetyState.INACTIVE, SafetyState.HOLDING, SafetyState.STOPPED)
 _STOPS = (SafetyState.STOPPING, SafetyState.STOPPED, SafetyState.FAULT)
 
@@ -124,8 +123,7 @@ class InstructionGoal:
         self._floor = floor
         self._epoch: int | None = None
         self._last_chunk: float | None = None
-        self._still_since: float | None = None
-        self._gripper: float | None = None
+        self._way = AskedWay(settings.settle_time)
         self._moved = False
         self._voided_at: float | None = None
         self._reasoning, self._reasoning_final = "", False
@@ -148,7 +146,7 @@ class InstructionGoal:
             return Phase.RESTING
         if self._last_chunk is None:
             return Phase.THINKING if self._reasoning else Phase.WAITING
-        return Phase.ACTING if self._still_since is None else Phase.SETTLING
+        return Phase.SETTLING if self._stays(0.5 * self._settings.settle_time) else Phase.ACTING
 
     @property
     def message(self) -> str:
@@ -167,7 +165,7 @@ class InstructionGoal:
         return now - self._started
 
     def see_chunk(self, now: float, chunk: ActionChunk) -> None:
-        """An action chunk came; those without steps open an epoch."""
+        """An action chunk came, its stamp on the clock of ``now``; those without steps open an epoch."""
         if chunk.epoch <= self._floor:
             return
         ours = chunk.instruction.strip() == self.instruction
@@ -186,10 +184,8 @@ class InstructionGoal:
         if not len(chunk):
             return
         self._last_chunk = now
-        if self._asks_for_motion(chunk):
-            self._moved, self._still_since = True, None
-        elif self._still_since is None:
-            self._still_since = now
+        self._way.add(now, chunk)
+        self._moved = self._moved or not self._is_still(self._way.extent())
 
     def see_reasoning(self, instruction: str, text: str, final: bool) -> None:
         """The model said something."""
@@ -237,7 +233,7 @@ class InstructionGoal:
         elif self._state in _STOPS:
             self.wants = Wants.CLEARED  # else a reset would set the arm in motion again
             self._end(now, Outcome.STOPPED, f"the safety filter stopped the arm: {self._reason}")
-        elif self._still_since is not None and now - self._still_since >= settings.settle_time:
+        elif self._stays(settings.settle_time):
             if self._moved:
                 self._finish(now, Outcome.SETTLED, "the policy asks for no more motion; nobody has judged the outcome")
             else:
@@ -280,16 +276,18 @@ class InstructionGoal:
             return f"no safety_status for {now - self._status_at:.1f} s"
         return f"the filter says {self._state.name.lower()}: {self._reason}"
 
-    def _asks_for_motion(self, chunk: ActionChunk) -> bool:
+    def _stays(self, window: float) -> bool:
+        """Whether the way that was asked for within the last while leads nowhere."""
+        extent = self._way.extent(window)
+        return extent is not None and self._is_still(extent)
+
+    def _is_still(self, extent: Extent | None) -> bool:
         settings = self._settings
-        before = chunk.grippers[0] if self._gripper is None else self._gripper
-        self._gripper = float(chunk.grippers[-1])
-        still = (  # told so that what is not a number counts as motion
-            np.linalg.norm(chunk.translations.sum(axis=0)) <= settings.settle_translation
-            and np.linalg.norm(chunk.rotations.sum(axis=0)) <= settings.settle_rotation
-            and np.abs(chunk.grippers - before).max() <= _GRIPPER_STILL
+        return extent is None or (  # told so that what is not a number counts as motion
+            extent.translation <= settings.settle_translation
+            and extent.rotation <= settings.settle_rotation
+            and extent.gripper <= _GRIPPER_STILL
         )
-        return not still
 
     def _finish(self, now: float, outcome: Outcome, message: str) -> None:
         """It is over; the ending follows when the arm is at rest."""

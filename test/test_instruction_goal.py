@@ -4,6 +4,7 @@
 
 import math
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +27,7 @@ TEXT = "pick up the red cube"
 
 
 def chunk(step: float = 0.02, epoch: int = 7, instruction: str = TEXT, steps: int = 4, gripper: float = 1.0):
+    """A chunk of a policy that goes on and on; it is stamped when it comes."""
     translations = np.zeros((steps, 3))
     translations[:, 0] = step
     return ActionChunk(0.0, "base", epoch, 1, 0.2, translations, np.zeros((steps, 3)), np.full(steps, gripper),
@@ -48,7 +50,7 @@ class World:
             if self.state is not None:
                 self.goal.see_status(self.now, self.state, self.reason)
             for item in chunks:
-                self.goal.see_chunk(self.now, item)
+                self.goal.see_chunk(self.now, replace(item, stamp=self.now))
             self.goal.tick(self.now)
 
     def clear(self) -> None:
@@ -71,9 +73,9 @@ def test_a_goal_goes_from_waiting_to_settled_and_ends_when_the_arm_rests() -> No
     world.state = SafetyState.MOVING
     world.go(1.0, chunk())
     assert world.goal.phase is Phase.ACTING and world.goal.wants is Wants.NOTHING
-    world.go(0.5, chunk(step=0.001))
+    world.go(0.8, chunk(step=0.001))
     assert world.goal.phase is Phase.SETTLING
-    world.go(0.2, chunk())
+    world.go(0.3, chunk())
     assert world.goal.phase is Phase.ACTING, "motion begins the wait anew"
     world.go(1.2, chunk(step=0.001))
     assert world.goal.phase is Phase.RESTING and world.goal.wants is Wants.CLEARED and world.goal.ending is None
@@ -95,7 +97,8 @@ def test_a_policy_that_asked_for_no_motion_is_no_success() -> None:
 
 def test_a_gripper_that_closes_is_motion_though_the_arm_stands() -> None:
     world = World()
-    world.go(0.1, chunk(step=0.0, gripper=1.0))
+    world.go(0.8, chunk(step=0.0, gripper=1.0))
+    assert world.goal.phase is Phase.SETTLING
     world.go(0.1, chunk(step=0.0, gripper=0.0))
     assert world.goal.phase is Phase.ACTING
 

@@ -172,7 +172,8 @@ class InstructionServerNode(RunnableNode):
 
     def _on_chunk(self, message: ActionChunk) -> None:
         try:
-            chunk = messages.chunk_from_message(message, messages.seconds(message.header.stamp))
+            age = messages.ros_now(self) - messages.seconds(message.header.stamp)
+            chunk = messages.chunk_from_message(message, time.monotonic() - age)
         except ValueError:
             return  # the filter refuses it too, and says why
         with self._lock:

@@ -45,9 +45,12 @@ class Goal:
 
 
 @pytest.fixture
-def client(graph):
+def client(graph, request):
+    """A client of a server that takes half a second without progress for the end, or what the test says [s]."""
     client = ActionClient(graph.node, ExecuteInstruction, "execute_instruction")
-    graph.start("instruction_server_node", settle_time=0.5, start_timeout=8.0, default_timeout=20.0)
+    graph.start(
+        "instruction_server_node", settle_time=getattr(request, "param", 0.5), start_timeout=8.0, default_timeout=20.0
+    )
     assert client.wait_for_server(60.0), "the action server did not appear"
     yield client
     client.destroy()
@@ -60,7 +63,7 @@ class PlayedRobot:
         self.graph = graph
         self.instructions: list[str] = []
         self.state, self.reason = SafetyStatus.STATE_HOLDING, "waiting for an action chunk"
-        self.step = 0.01  # [m]
+        self.step = 0.03  # [m]
         self._epoch = time.time_ns()
         self._chunks = graph.node.create_publisher(ActionChunk, "action_chunk", qos.LEASED_COMMAND)
         self._reasonings = graph.node.create_publisher(Reasoning, "reasoning", qos.TEXT)
@@ -129,6 +132,7 @@ def test_without_a_filter_or_a_policy_the_goal_says_who_is_missing(graph, client
     assert goal.feedback[-2].message, "while it waits, the feedback says for what"
 
 
+@pytest.mark.parametrize("client", [30.0], indirect=True)
 def test_goals_move_the_arm_and_every_end_brings_it_to_rest(graph, client, untrained_checkpoint: Path) -> None:
     statuses = graph.collect(SafetyStatus, "safety_status", qos.LATCHED)
     joints = graph.collect(JointState, "joint_states", qos.SENSOR)
