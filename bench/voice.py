@@ -48,7 +48,7 @@ from instructvla_ros.voice.pocketsphinx_engine import PocketsphinxEngine  # noqa
 from instructvla_ros.voice.sources import PushedSource  # noqa: E402
 from instructvla_ros.voice.vocabulary import Vocabulary  # noqa: E402
 
-VOICES: tuple[Voice, ...] = (("en-us+m3", 130), ("en-gb-x-rp+m2", 150), ("en-us+f4", 170))
+VOICES: tuple[Voice, ...] = (("en-us+m5", 130), ("en-gb+f1", 150), ("en-us+f2", 170))
 FIT_VOICES: tuple[Voice, ...] = (("en-us", 150), ("en-gb", 140), ("en-us+f3", 165), ("en-us+m6", 125))
 FIT_NONSENSE = (
     "good morning everybody",
@@ -180,19 +180,22 @@ def commands(
 ) -> tuple[str, float, float]:
     """Row of the table for commands, share of right ones, and p95 of the delay."""
     outcomes: Counter[str] = Counter()
+    by_voice: Counter[str] = Counter()
     delays: list[float] = []
     for number, wanted in enumerate(sentences):
         for voice in VOICES:
             replies = said(ear, ear.prefix + wanted[0], voice, snr, arguments.noise, number)
             outcome, delay = judge(ear, wanted, replies)
             outcomes[outcome] += 1
+            by_voice[voice[0]] += outcome == "right"
             delays += [delay] if outcome == "right" else []
             if arguments.show and outcome != "right":
                 heard = "; ".join(f"{r.outcome.name} {r.text!r} {r.confidence:.2f}" for _, r in replies)
                 print(f"    {outcome}: {wanted[0]!r} by {voice[0]}: {heard}")
     count = sum(outcomes.values())
     wrong = share(outcomes["wrong"] + outcomes["stopped"], count)
-    row = f"{share(outcomes['right'], count)} | {wrong} | {percentiles(delays)}"
+    each = ", ".join(f"{name} {100.0 * by_voice[name] / len(sentences):.0f} %" for name, _ in VOICES)
+    row = f"{share(outcomes['right'], count)} | {each} | {wrong} | {percentiles(delays)}"
     return row, outcomes["right"] / count, float(np.percentile(delays, 95)) if delays else float("inf")
 
 
@@ -327,8 +330,9 @@ def main() -> int:
         if part in arguments.parts:
             name = "told verbs" if part == "commands" else "any words"
             print(
-                f"\n| commands in {name}, {arguments.noise} noise | right | wrong | delay p50 / p95 / p99 [s] |"
-                "\n|---|---|---|---|"
+                f"\n| commands in {name}, {arguments.noise} noise | right | by voice | wrong "
+                "| delay p50 / p95 / p99 [s] |"
+                "\n|---|---|---|---|---|"
             )
             for snr in [*([None] if arguments.silence else []), *arguments.snr]:
                 row, right, delay = commands(ear, arguments, sentences[:most], snr)

@@ -1,6 +1,6 @@
 # Copyright 2026 The instructvla_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Where an utterance begins and ends: voice activity by the energy of the speech band over the noise.
+"""Where an utterance begins and ends: voice activity by the energy of two bands of speech over the noise.
 
 Plain energy against a noise floor that is followed, because the level of steady noise is what it adapts to: detectors
 by Gaussian mixtures (WebRTC's) take white noise for speech, and no utterance would ever end in it.
@@ -13,12 +13,16 @@ from collections import deque
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from instructvla_ros.voice.audio import RATE, Samples
 
+Levels = NDArray[np.float64]
+"""``(bands,)`` power [dB of one least significant bit]."""
+
 FRAME = 320  # samples: 20 ms, in which speech does not change much
 FRAME_TIME = FRAME / RATE  # [s]
-BAND = (300.0, 4000.0)  # [Hz] vowels and most consonants; hum and hiss lie outside
+BANDS = ((300.0, 4000.0), (4000.0, 7500.0))  # [Hz] vowels and most consonants; "s", "f" and "t", which end words
 LOWEST_FLOOR = 10.0  # [dB] of one least significant bit: below, a device records nothing
 RISE, FALL = (
     1.5,
@@ -74,16 +78,11 @@ class UtteranceDetector:
         self._onset = max(1, round(onset / FRAME_TIME))
         self._recent: deque[bool] = deque(maxlen=2 * self._onset)
         self._before: deque[Samples] = deque(maxlen=round(lead / FRAME_TIME) + 2 * self._onset)
-        self._history: deque[float] = deque(maxlen=round(0.5 / FRAME_TIME))
-        self._floor: float | None = None
-        self._levels: list[float] = []
+        self._history: deque[Levels] = deque(maxlen=round(0.5 / FRAME_TIME))
+        self._floor: Levels | None = None
+        self._levels: list[Levels] = []
         self._silent = 0
         self.speaking = False
-
-    @property
-    def floor(self) -> float:
-        """Level of the noise [dB of one least significant bit, in the speech band]."""
-        return LOWEST_FLOOR if self._floor is None else self._floor
 
     @property
     def silence(self) -> float:
@@ -104,10 +103,10 @@ class UtteranceDetector:
         Args:
             frame: ``(FRAME,)`` samples.
         """
-        level = band_level(frame)
+        level = band_levels(frame)
         if self._floor is None:
-            self._floor = max(LOWEST_FLOOR, level)
-        above = level - self._floor
+            self._floor = np.maximum(LOWEST_FLOOR, level)
+        above = float(np.max(level - self._floor))
         self._follow(level)
         if self.speaking:
             return self._go_on(frame, level, above)
@@ -121,35 +120,35 @@ class UtteranceDetector:
         self._recent.clear()
         return Activity(Edge.BEGIN, samples)
 
-    def _go_on(self, frame: Samples, level: float, above: float) -> Activity:
+    def _go_on(self, frame: Samples, level: Levels, above: float) -> Activity:
         self._levels.append(level)
         self._silent = 0 if above > self._go_on_above else self._silent + 1
         if self._silent >= self._trailing:
             self.reset()
             return Activity(Edge.END, frame)
         if len(self._levels) >= self._longest:
-            self._floor = max(LOWEST_FLOOR, float(np.median(self._levels)))
+            self._floor = np.maximum(LOWEST_FLOOR, np.median(self._levels, axis=0))
             self.reset()
             return Activity(Edge.TOO_LONG, frame)
         return Activity(Edge.NONE, frame)
 
-    def _follow(self, level: float) -> None:
-        """The noise floor follows the mean of half a second at once downwards and slowly upwards."""
+    def _follow(self, level: Levels) -> None:
+        """The noise floor follows the quieter half of half a second, quickly downwards and slowly upwards."""
         assert self._floor is not None
         self._history.append(level)
         if len(self._history) < (self._history.maxlen or 0):
             return
-        quiet = float(np.mean(sorted(self._history)[: len(self._history) // 2]))
-        step = min(max(quiet - self._floor, -FALL * FRAME_TIME), RISE * FRAME_TIME)
-        self._floor = max(LOWEST_FLOOR, self._floor + step)
+        quiet = np.sort(np.array(self._history), axis=0)[: len(self._history) // 2].mean(axis=0)
+        step = np.clip(quiet - self._floor, -FALL * FRAME_TIME, RISE * FRAME_TIME)
+        self._floor = np.maximum(LOWEST_FLOOR, self._floor + step)
 
 
 _WINDOW = np.hanning(FRAME)
-_BINS = slice(int(BAND[0] * FRAME / RATE), int(BAND[1] * FRAME / RATE) + 1)
+_BINS = [slice(round(low * FRAME / RATE), round(high * FRAME / RATE)) for low, high in BANDS]
 
 
-def band_level(frame: Samples) -> float:
-    """Power in the speech band [dB of one least significant bit]."""
-    spectrum = np.fft.rfft(frame * _WINDOW)[_BINS]
-    power = 2.0 * float(np.sum(np.square(np.abs(spectrum)))) / (FRAME * float(np.sum(np.square(_WINDOW))))
-    return 10.0 * float(np.log10(max(power, 1e-3)))
+def band_levels(frame: Samples) -> Levels:
+    """``(bands,)`` power in each band [dB of one least significant bit]."""
+    powers = np.square(np.abs(np.fft.rfft(frame * _WINDOW)))
+    sums = np.array([powers[bins].sum() for bins in _BINS])
+    return 10.0 * np.log10(np.maximum(2.0 * sums / (FRAME * float(np.sum(np.square(_WINDOW)))), 1e-3))

@@ -134,15 +134,20 @@ def to_jsgf(phrase: Phrase) -> str:
     return f"[{joined}]" if NOTHING in phrase.options else f"({joined})"
 
 
-def to_pattern(phrase: Phrase) -> str:
-    """A phrase as a regular expression over words that each end in a space; a slot becomes a named group."""
+def to_pattern(phrase: Phrase, fillers: str) -> str:
+    """A phrase as a regular expression over words that each end in a space; a slot becomes a named group.
+
+    Args:
+        phrase: what to match.
+        fillers: a pattern of what may stand in a slot, each word with its space.
+    """
     if isinstance(phrase, Word):
         return f"{re.escape(phrase.text)} "
     if isinstance(phrase, Slot):
-        return f"(?P<{phrase.name}>(?:[a-z']+ )+?)"
+        return f"(?P<{phrase.name}>{fillers})"
     if isinstance(phrase, Sequence):
-        return "".join(to_pattern(part) for part in phrase.parts)
-    return f"(?:{'|'.join(to_pattern(option) for option in phrase.options)})"
+        return "".join(to_pattern(part, fillers) for part in phrase.parts)
+    return f"(?:{'|'.join(to_pattern(option, fillers) for option in phrase.options)})"
 
 
 def sentences(phrase: Phrase) -> Iterator[str]:

@@ -28,6 +28,9 @@ MOST_GAIN = 100.0
 DITHER = 90.0  # standard deviation of the noise that is added: 30 dB below the speech
 SHORTEST = 0.2  # [s] of sound, in which no word fits
 SEED = 1
+LONGEST_STOP = 2.5  # [s] of sound in which a stop is looked for by itself
+STOP_BONUS = 0.7  # how much worse a stop may fit than words that mean nothing, and be preferred
+STOP_WORDS_LEFT = 3  # words that mean nothing, behind which a stop is looked for
 
 # The scores of the phone loop come divided by 2^10, those of words do not (SENSCR_SHIFT in its sources).
 _PHONE_SCORE_UNIT = 1024.0
@@ -108,9 +111,10 @@ class PocketsphinxEngine:
         self._words: Any = pocketsphinx.Decoder(**common)
         self._phones: Any = pocketsphinx.Decoder(allphone_ci=True, lw=2.0, beam=1e-20, pbeam=1e-20, **common)
         self._add_pronunciations(vocabulary)
+        self._vocabulary = vocabulary
         try:
             self._words.add_jsgf_string("robot", vocabulary.jsgf())
-            self._words.activate_search("robot")
+            self._words.add_jsgf_string("stop", vocabulary.stop_jsgf())
             self._phones.add_allphone_file("phones", str(model / "en-us-phone.lm.bin"))
             self._phones.activate_search("phones")
         except RuntimeError as error:
@@ -126,12 +130,21 @@ class PocketsphinxEngine:
         if len(samples) < SHORTEST * RATE:
             return nothing
         data = prepared(samples).tobytes()
-        text, segments = _decode(self._words, data, 1.0)
-        if not text:
+        self._words.activate_search("robot")
+        text, words = _decode(self._words, data, 1.0)
+        short = len(samples) <= LONGEST_STOP * RATE
+        if not text and not short:
             return nothing
         _, phones = _decode(self._phones, data, _PHONE_SCORE_UNIT)
-        fit = _fit([one for one in segments if not _FILLER.match(one.word)], phones)
-        return Hypothesis(re.sub(r"\(\d+\)", "", text), fit.confidence), fit
+        fit = _fit(words, phones)
+        if short and len(text.split()) <= STOP_WORDS_LEFT and self._vocabulary.meaning(text) is None:
+            # the beginning of a command, which the decoder gives where no whole one fits, hides short words
+            self._words.activate_search("stop")
+            stop, words = _decode(self._words, data, 1.0)
+            stop_fit = _fit(words, phones)
+            if self._vocabulary.meaning(stop) is not None and stop_fit.sentence >= fit.sentence - STOP_BONUS:
+                text, fit = stop, stop_fit
+        return (Hypothesis(text, fit.confidence), fit) if text else nothing
 
     def _add_pronunciations(self, vocabulary: Vocabulary) -> None:
         for word, phones in vocabulary.pronunciations:
@@ -174,10 +187,11 @@ def _decode(decoder: Any, data: bytes, unit: float) -> tuple[str, list[_Segment]
         _Segment(one.word, one.start_frame, one.end_frame, unit * math.log(max(one.ascore, 1e-300)))
         for one in decoder.seg()
     ]
-    return best.hypstr, segments
+    return re.sub(r"\(\d+\)", "", best.hypstr), segments
 
 
-def _fit(words: list[_Segment], phones: list[_Segment]) -> Fit:
+def _fit(segments: list[_Segment], phones: list[_Segment]) -> Fit:
+    words = [one for one in segments if not _FILLER.match(one.word)]
     if not words:
         return Fit(-math.inf, -math.inf)
     length = 1 + max(one.last for one in (*words, *phones))

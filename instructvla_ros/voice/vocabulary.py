@@ -178,10 +178,15 @@ class Vocabulary:
             f"<after> = {rule(self.after)};\n<wake> = {rule(self.wake)};\n"
             f"<command> = {rule(merged(phrase for _, phrase in self.commands))};\n"
             f"<answer> = {rule((*self.confirm, *self.cancel))};\n"
-            f"<stop> = ({rule(self.stop)})+;\n"
+            f"<once> = {rule(self.stop)};\n<stop> = <once> [<once>];\n"
             "<said> = [<before>] <command> [<after>];\n"
             "public <sentence> = [<wake>] (<said> | <stop>) | <wake> | <answer>;\n"
         )
+
+    def stop_jsgf(self) -> str:
+        """A grammar of stops alone, in JSGF."""
+        once = " | ".join(self.stop)
+        return f"#JSGF V1.0;\ngrammar stop;\n<once> = {once};\npublic <stop> = <once> [<once>];\n"
 
     def meaning(self, text: str) -> Meaning | None:
         """What a sentence means.
@@ -207,30 +212,24 @@ class Vocabulary:
         if words in self.cancel:
             return Meaning("cancel", called)
         plain = _without(_without(words, self.before, front=True), self.after, front=False)
+        fillers = f"(?:(?:{'|'.join(ARTICLES)}) )?(?:{'|'.join(self.things)}) "
         for task, phrase in self.commands:
-            match = re.fullmatch(to_pattern(phrase), f"{plain} ")
+            match = re.fullmatch(to_pattern(phrase, fillers), f"{plain} ")
             if match is None:
                 continue
-            named = [self._thing(match[slot]) for slot in (IT, OTHER) if slot in match.groupdict()]
-            things = tuple(thing for thing in named if thing is not None)
-            if len(things) == len(named) == len(set(things)):
+            named = [match[slot].split() for slot in (IT, OTHER) if slot in match.groupdict()]
+            things = tuple(" ".join(words[words[0] in ARTICLES :]) for words in named)
+            if len(things) == len(set(things)):
                 return Meaning("command", called, plain, task, things)
         return None
 
     def sample(self, rng: random.Random) -> tuple[str, Meaning]:
         """A command by chance, with what it means."""
-        while True:
-            _, phrase = rng.choice(self.commands)
-            it, other = (f"the {thing}" for thing in rng.sample(self.things, 2))
-            parts = (
-                rng.choice(("", "", *self.before)),
-                sample(phrase, rng, {IT: it, OTHER: other}),
-                rng.choice(("", "", *self.after)),
-            )
-            text = " ".join(filter(None, parts))
-            meaning = self.meaning(text)
-            if meaning is not None:
-                return text, meaning
+        task, phrase = rng.choice(self.commands)
+        things = tuple(rng.sample(self.things, len(slots_of(phrase))))
+        slots = {slot: f"the {thing}" for slot, thing in zip((IT, OTHER), things, strict=False)}
+        parts = (rng.choice(("", "", *self.before)), sample(phrase, rng, slots), rng.choice(("", "", *self.after)))
+        return " ".join(filter(None, parts)), Meaning("command", False, parts[1], task, things)
 
     def _is_stop(self, words: str) -> bool:
         """Whether the words are nothing but stops."""
@@ -241,11 +240,6 @@ class Vocabulary:
                 return False
             rest = rest[len(max(fitting, key=len)) :].strip()
         return True
-
-    def _thing(self, text: str) -> str | None:
-        words = text.split()
-        name = " ".join(words[1:] if words[0] in ARTICLES else words)
-        return name if name in self.things else None
 
 
 def merged(commands: Iterable[Phrase]) -> list[str]:

@@ -39,7 +39,9 @@ def test_an_utterance_begins_and_ends_with_the_voice(noise: float) -> None:
 
 
 def test_a_pause_within_a_sentence_does_not_end_it() -> None:
-    sound = np.concatenate([hiss(1.0, 20.0), voice(0.5), hiss(0.3, 20.0), voice(0.5), hiss(1.0, 20.0)])
+    sound = hiss(3.3, 20.0)
+    sound[RATE : RATE * 3 // 2] += voice(0.5)
+    sound[RATE * 9 // 5 : RATE * 23 // 10] += voice(0.5)
     assert [edge for edge, _ in edges(sound)] == [Edge.BEGIN, Edge.END]
 
 
@@ -66,7 +68,8 @@ def test_noise_that_sets_in_is_taken_for_speech_once_and_then_known() -> None:
 
 
 def test_after_noise_has_ended_a_voice_is_heard_again_within_a_second() -> None:
-    sound = np.concatenate([hiss(20.0, 1500.0), hiss(1.0, 5.0), voice(1.0, 800.0), hiss(1.0, 5.0)])
+    sound = np.concatenate([hiss(20.0, 1500.0), hiss(3.0, 5.0)])
+    sound[21 * RATE : 22 * RATE] += voice(1.0, 800.0)
     assert [edge for edge, time in edges(sound) if time > 20.5] == [Edge.BEGIN, Edge.END]
 
 

@@ -88,7 +88,7 @@ def test_a_word_without_a_known_pronunciation_is_named() -> None:
     odd = replace(TABLETOP, wake=("hey robotrixie",))
     with pytest.raises(EngineError, match="no pronunciation is known of robotrixie"):
         PocketsphinxEngine(odd)
-    PocketsphinxEngine(replace(odd, pronunciations=(("robotrixie", "R OW B AA T R IH K S IY"),)))
+    PocketsphinxEngine(replace(odd, pronunciations=(*odd.pronunciations, ("robotrixie", "R OW B AA T R IH K S IY"))))
 
 
 def test_an_unknown_engine_and_missing_weights_are_said() -> None:
