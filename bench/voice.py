@@ -304,6 +304,7 @@ def main() -> int:
     parser.add_argument("--silence", action="store_true", help="also with digital silence around the speech")
     parser.add_argument("--noise", choices=NOISES, default="white", help="under the speech")
     parser.add_argument("--most", type=int, default=0, help="so many sentences of each list; 0: all")
+    parser.add_argument("--every", type=int, default=1, help="only every so manieth sentence")
     parser.add_argument("--minutes", type=float, default=MINUTES_OF_NOISE, help="of each noise")
     parser.add_argument("--parts", choices=PARTS, nargs="+", default=list(PARTS))
     parser.add_argument("--vocabulary", default="tabletop")
@@ -335,14 +336,14 @@ def main() -> int:
                 "\n|---|---|---|---|---|"
             )
             for snr in [*([None] if arguments.silence else []), *arguments.snr]:
-                row, right, delay = commands(ear, arguments, sentences[:most], snr)
+                row, right, delay = commands(ear, arguments, sentences[: most : arguments.every], snr)
                 print(f"| {SILENT if snr is None else f'{snr:g} dB'} | {row} |", flush=True)
                 if part == "commands" and snr == 20.0 and (right < GOAL_ACCURACY or delay >= GOAL_DELAY):
                     missed.append("accuracy" if right < GOAL_ACCURACY else "delay")
     if "nonsense" in arguments.parts:
         print("\n| sentences that are no commands | false accepts | of these stops |\n|---|---|---|")
         for snr in arguments.snr:
-            row, false = nonsense(ear, arguments, NONSENSE[:most], snr)
+            row, false = nonsense(ear, arguments, NONSENSE[: most : arguments.every], snr)
             print(f"| {snr:g} dB | {row} |", flush=True)
             if snr == 20.0 and false >= GOAL_FALSE_ACCEPTS:
                 missed.append("false accepts")

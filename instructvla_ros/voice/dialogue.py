@@ -82,7 +82,7 @@ class Dialogue:
         *,
         auto_confirm: bool = False,
         minimum_confidence: float = 0.5,
-        stop_confidence: float = 0.2,
+        stop_confidence: float = 0.1,
         confirm_timeout: float = 15.0,
         free_text: bool = False,
     ) -> None:

@@ -40,7 +40,7 @@ _WEAK_WORDS = frozenset({*ARTICLES, "to", "up", "at", "for", "please", "now", "y
 
 # The logistic functions of the two mean differences of log-likelihoods, a frame each, between words and phone loop;
 # fitted to sentences of the vocabulary and to other sentences by bench/voice.py --fit.
-_SENTENCE_MIDDLE, _WORD_MIDDLE = -2.6, -5.8
+_SENTENCE_MIDDLE, _WORD_MIDDLE = -2.0, -4.6
 _SENTENCE_SLOPE, _WORD_SLOPE = 2.0, 1.0
 
 
