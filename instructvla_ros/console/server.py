@@ -38,7 +38,8 @@ PAGE = Path(__file__).parent / "page"
 STATE_PERIOD = 0.1  # [s]
 HELLO_TIMEOUT = 5.0  # [s] a page says hello at once
 DEAF = 20.0  # [s] a viewer that takes in nothing for so long is let go
-MOST_VIEWERS = 32
+MOST_LOOKING = 24  # who may only look never takes the place of who may stop or operate
+MOST_SOCKETS = 128
 MOST_BAD_MESSAGES = 20
 WRONG_TOKEN_PAUSE = 1.0  # [s]
 CLOSE_TIMEOUT = 1.0  # [s]
@@ -167,8 +168,8 @@ class ConsoleServer:
         return web.Response(body=content, content_type=kind, charset="utf-8", headers=_HEADERS)
 
     async def _on_socket(self, request: web.Request) -> web.StreamResponse:
-        if len(self._viewers) >= MOST_VIEWERS:
-            raise web.HTTPServiceUnavailable(text=f"{MOST_VIEWERS} viewers look already\n")
+        if len(self._sockets) >= MOST_SOCKETS:
+            raise web.HTTPServiceUnavailable(text=f"{MOST_SOCKETS} connections are open already\n")
         socket = web.WebSocketResponse(max_msg_size=LONGEST_MESSAGE, timeout=CLOSE_TIMEOUT, compress=False)
         await socket.prepare(request)
         self._sockets.add(socket)
@@ -200,6 +201,10 @@ class ConsoleServer:
         if wrong:
             _LOGGER.warning("a viewer from %s has shown a wrong token", request.remote)
             await asyncio.sleep(WRONG_TOKEN_PAUSE)
+        looking = sum(viewer.right is Right.LOOK for viewer in self._viewers.values())
+        if right is Right.LOOK and looking >= MOST_LOOKING:
+            await socket.close(code=1013, message=b"too many look on already")
+            return None
         transport = request.transport
         outbox = Outbox(tuple(camera.name for camera in self._board.cameras), self._board.now, self._board.monotonic)
         viewer = Viewer(

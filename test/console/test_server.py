@@ -391,6 +391,25 @@ def test_who_does_not_say_hello_is_not_served(serve) -> None:
     assert console.robot.asked == []
 
 
+def test_many_who_only_look_do_not_keep_out_who_operates(serve, monkeypatch) -> None:
+    from instructvla_ros.console import server
+
+    monkeypatch.setattr(server, "MOST_LOOKING", 2)
+    console = serve(token="a token of some length")
+
+    async def test(client: Client) -> None:
+        for _ in range(2):
+            await client.view(X_Forwarded_For="10.0.0.9")
+        third = await client.connect({"X-Forwarded-For": "10.0.0.9"})
+        await third.send_json({"do": "hello", "token": "", "session": ""})
+        message = await third.receive(WAIT)
+        assert message.type is aiohttp.WSMsgType.CLOSE and message.data == 1013
+        operator = await client.view(console.token, X_Forwarded_For="10.0.0.9")
+        assert (await operator.request("take", over=False))["success"]
+
+    run(console, test)
+
+
 def test_a_question_is_answered_while_the_operator_goes_on(serve) -> None:
     console = serve()
 
