@@ -96,10 +96,10 @@ def read_recorded(bag: Bag, topics: Topics, profile: RobotProfile, instruction: 
     for message, content in bag.decoded(names):
         time = message.stamp / NANOSECONDS + offset
         if message.topic == topics.joint_states:
-            names = tuple(content.name)
-            names = same_names.setdefault(names, names)
+            joints = tuple(content.name)
+            joints = same_names.setdefault(joints, joints)
             positions = np.array(content.position, dtype=float)
-            state = merger.merge(JointState(_stamp(bag, message, time), names, positions))
+            state = merger.merge(JointState(_stamp(bag, message, time), joints, positions))
             if state is not None:
                 if pose_is_measured:
                     state = _with_pose(state, recorded, profile.ages.joint_state)
