@@ -72,7 +72,7 @@ class DemoMonitorNode(RunnableNode):
         self.create_subscription(SafetyStatus, "safety_status", self._on_status, qos.LATCHED)
         self.create_subscription(MultiDOFJointState, "sim_arm_node/truth", self._on_truth, qos.SENSOR)
         qos.subscribe_latched_or_not(self, String, "instruction", self._on_instruction)
-        instruction = self.create_publisher(String, "instruction", qos.LATCHED)
+        instruction = self._instruction = self.create_publisher(String, "instruction", qos.LATCHED)
         if self.parameters.note:
             self._say(self.parameters.note)
         domain = f"ROS_DOMAIN_ID={os.environ.get('ROS_DOMAIN_ID', '0')}"
@@ -152,7 +152,8 @@ class DemoMonitorNode(RunnableNode):
             self.get_logger().warning(f"truth refused: {error}", throttle_duration_sec=5.0)
             return
         if set(state.objects) == set(self._things) and self._outcome.see(state):
-            self._say(f'"{self._outcome.instruction}": {self._outcome.sentence()}')
+            self._end_outcome()
+            self._instruction.publish(String())  # else the model goes on with what is done, and wanders off
 
     def _on_image(self, _: bytes) -> None:
         self.report.images += 1
