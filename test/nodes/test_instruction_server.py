@@ -102,6 +102,7 @@ def test_a_policy_that_settles_is_a_success_with_its_words_as_feedback(graph, cl
     robot = PlayedRobot(graph)
     goal = Goal(graph, client, "pick up the red cube")
     goal.await_phase(Feedback.PHASE_ACTING)
+    graph.wait_until(lambda: goal.feedback[-1].elapsed > 2.0, "a way that leads somewhere")
     robot.step = 0.0
     status, result = goal.wait()
     assert (status, result.outcome) == (GoalStatus.STATUS_SUCCEEDED, Result.OUTCOME_SETTLED), result.message
