@@ -92,6 +92,7 @@ class PlayedRobot:
             step = EndEffectorAction(gripper=1.0)
             step.translation.x = self.step
             chunk = ActionChunk(epoch=self._epoch, sequence=1, period=0.2, instruction=self.instruction)
+            chunk.header.stamp = stamp
             chunk.actions = [step] * 4
             self._chunks.publish(chunk)
             words = Reasoning(epoch=self._epoch, instruction=self.instruction, text="It is on the left.", final=True)
