@@ -99,6 +99,9 @@ class Bag:
             if stored.definition is not NO_DEFINITION:
                 definitions.setdefault(stored.message_type, stored.definition)
         self._decoder = Decoder(definitions)
+        for topic in self.topics.values():
+            if topic.count:  # parsing a definition takes long: a player must not stall at the first message
+                self._decoder.header_stamp(topic.message_type, b"")
         spans = [file.span for file in self._folder.files if file.span]
         self.start = min((span[0] for span in spans), default=0)
         """Record time of the first message [ns]; of a bag on two clocks: by that of most messages. 0: no messages."""
