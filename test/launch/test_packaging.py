@@ -28,7 +28,11 @@ SYSTEM_PACKAGES = {
 # Hard dependencies of a pinned package.
 COMES_WITH = {"OpenGL": "mujoco", "apsw": "rosbags", "lz4": "mcap", "zstandard": "mcap"}
 # Chosen by a parameter, imported late, with an error that says what to install.
-OPTIONAL = {"transformers": "pip install transformers", "audio_common_msgs": "the package audio_common_msgs"}
+OPTIONAL = {
+    "transformers": "pip install transformers",
+    "audio_common_msgs": "the package audio_common_msgs",
+    "control_msgs": "apt install",
+}
 
 
 def load(path: Path) -> ModuleType:
