@@ -23,7 +23,6 @@ def horizon_plots(scores: Sequence[PolicyScore], styles: Sequence[str]) -> Itera
     errors = [score.errors for score in scores]
     longest = max((len(of.horizon) for of in errors), default=0)
     steps = np.arange(1, longest + 1)
-    legends = [score.name for score in scores] if len(scores) > 1 else [""]
     for title, attribute, still, factor in (
         ("translation error of the step [mm]", "translation", "still_translation", 1.0),
         ("distance from the recording at its end [mm]", "end_translation", "still_end_translation", 1.0),
@@ -35,11 +34,11 @@ def horizon_plots(scores: Sequence[PolicyScore], styles: Sequence[str]) -> Itera
             series = [100.0 + factor * values for values in series]
         standing = np.array([getattr(step, still) for step in errors[0].horizon]) if still else np.zeros(0)
         high = range_of(*series, standing, zero=True, least=1.0)
-        plot = Plot(title, "step of the chunk", (0.5, longest + 0.5), high, whole_x=True, width=560.0)
+        plot = Plot(title, "step of the chunk", (0.5, max(longest, 1) + 0.5), high, whole_x=True, width=560.0)
         if still:
             plot.line(steps[: len(standing)], standing, "still", "not moving")
-        for values, style, legend in zip(series, styles, legends, strict=False):
-            plot.line(steps[: len(values)], values, style, legend, dots=True)
+        for values, style in zip(series, styles, strict=False):  # the page's head tells whose colour is which
+            plot.line(steps[: len(values)], values, style, dots=True)
         yield plot
 
 

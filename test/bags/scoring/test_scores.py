@@ -232,3 +232,10 @@ def test_a_pose_that_is_measured_reaches_the_policy_as_it_does_live(make_bag: Ma
     np.testing.assert_allclose(score.aligned.recorded[2, :, :6], np.tile((0.01, 0, 0, 0, 0, 0), (4, 1)), atol=1e-6)
     lost = score_bag(make_bag(name="lost"), FakeModel(), robot, Settings())
     assert not lost.chunks and "no pose of the end effector on tip" in next(iter(lost.held))
+
+
+def test_a_policy_that_always_held_has_a_page_too(make_bag: MakeBag, profile) -> None:
+    robot = replace(profile, interface=replace(profile.interface, end_effector_pose=PoseSource("topic", "tip")))
+    score = PolicyScore("still", [score_bag(make_bag(), FakeModel(), robot, Settings(limits=SafetyLimits.load("sim")))])
+    assert not score.bags[0].chunks
+    assert "why the policy held" in page_of([score], {}) and any("held" in line for line in lines_of([score]))
