@@ -313,7 +313,8 @@ def _kind_of(reason: str) -> str:
 
 def _filtered(looks: Sequence[Look], limits: SafetyLimits, chain: KinematicChain, profile: RobotProfile) -> Filtered:
     run = FilterRun(limits, chain, profile)
-    for look, following in zip(looks, [*looks[1:], None], strict=True):
+    for index, look in enumerate(looks):
+        following = looks[index + 1] if index + 1 < len(looks) else None
         assert look.chunk is not None and look.joint_state is not None, "a policy acts on a joint state only"
         end = look.chunk.stamp + len(look.chunk) * look.chunk.period
         run.follow(look.chunk, look.joint_state, end if following is None else following.stamp)
