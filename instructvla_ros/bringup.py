@@ -16,6 +16,7 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from instructvla_ros.bags import OUTPUTS
 from instructvla_ros.parameters import DEMO_SCENE, NODES, POLICY_NODE, SAFETY_FILTER_NODE, Parameter
@@ -205,7 +206,7 @@ def bringup_processes(
         heard: dict[str, Value] = {"source": voice, "listen": listen, "auto_confirm": auto_confirm}
         processes.append(NodeProcess("voice_bridge_node", "voice_bridge_node", namespace, {**heard, **shared}))
     if markers:
-        drawn = {name: given[name] for name in ("robot", "limits") if name in given}  # its rate is its own
+        drawn: dict[str, Value] = {"robot": robot, "limits": given.get("limits", "")}  # its rate is its own
         processes.append(NodeProcess("markers_node", "markers_node", namespace, {**drawn, **shared}, remappings))
     if instruction_server:
         processes.append(NodeProcess("instruction_server_node", "instruction_server_node", namespace, shared))
@@ -307,16 +308,9 @@ def replay_processes(
     Returns:
         Filter, policy and, last, the player.
     """
+    passed_on: dict[str, Any] = {"arm": True, **parameters}
     processes = bringup_processes(
-        robot,
-        checkpoint,
-        simulate=False,
-        namespace="",
-        use_sim_time=True,
-        autostart=True,
-        record="",
-        flight_recorder=False,
-        **{"arm": True, **parameters},
+        robot, checkpoint, simulate=False, use_sim_time=True, autostart=True, flight_recorder=False, **passed_on
     )
     if not drive:
         commands = {**COMMAND_NAMES, **GRIPPER_NAMES}

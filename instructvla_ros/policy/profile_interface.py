@@ -9,7 +9,7 @@ a relative one lies in the namespace that the nodes are launched in.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -290,8 +290,11 @@ def _arm_output(file: CheckedMapping) -> ArmOutput:
 
 
 def _gripper_output(file: CheckedMapping) -> GripperOutput:
-    variants = {
-        "position_array": ["topic"], "trajectory": ["topic"], "gripper_command": ["topic", "max_effort"], "none": []
+    variants: dict[str, Sequence[str]] = {
+        "position_array": ["topic"],
+        "trajectory": ["topic"],
+        "gripper_command": ["topic", "max_effort"],
+        "none": [],
     }
     kind, output = file.tagged_mapping("gripper_output", "kind", variants)
     if kind == "none":
