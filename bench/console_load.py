@@ -103,7 +103,7 @@ async def look(address: str, viewers: int, seconds: float, ages: list[float], co
 
     async with aiohttp.ClientSession() as session:
         tasks = [asyncio.create_task(view(session)) for _ in range(viewers)]
-        await asyncio.wait(tasks, timeout=seconds)
+        await asyncio.gather(asyncio.sleep(seconds), *(asyncio.wait([task], timeout=seconds) for task in tasks))
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)

@@ -45,10 +45,17 @@ class ChunkGate:
         self._newest: tuple[int, int] | None = None
         self._not_before = -math.inf
 
-    def void_until(self, now: float) -> None:
-        """From here on refuse chunks whose observation was made at or before this instant [s]."""
+    def void_until(self, now: float, forget: bool = True) -> None:
+        """From here on refuse chunks whose observation was made at or before this instant [s].
+
+        Args:
+            now: the instant.
+            forget: whether to forget which chunk was the newest, as after a reset by hand: else a policy restarted
+                under a clock that was set back would never be heard again.
+        """
         self._not_before = now
-        self._newest = None  # else a policy restarted under a clock that was set back would never be heard again
+        if forget:
+            self._newest = None
 
     def judge(self, chunk: ActionChunk, now: float) -> Refusal | None:
         """None where the chunk may be followed, else why not.

@@ -152,7 +152,7 @@ class SafetyFilter:
         """Brings the arm to rest without a latch."""
         if self._path.chunk is not None or chunks:
             interventions.append(why)
-        self._gate.void_until(now)
+        self._gate.void_until(now, forget=False)
         self._gripper.doubt()
         self._let_run_out(why.message)
 
