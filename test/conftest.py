@@ -1,6 +1,9 @@
 # Copyright 2026 The instructvla_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""How many examples property tests try: `pytest --hypothesis-profile=thorough` tries many more. A disk to fill up."""
+"""How many examples property tests try: `pytest --hypothesis-profile=thorough` tries many more. A disk to fill up.
+
+`pytest -n 2 --dist loadgroup` runs tests that start ROS nodes one after the other in one process, all others in the other.
+"""
 
 import os
 import subprocess
@@ -14,6 +17,16 @@ from hypothesis import settings
 settings.register_profile("default_here", deadline=None, derandomize=True)
 settings.register_profile("thorough", deadline=None, max_examples=5000)
 settings.load_profile("default_here")
+
+HERE = Path(__file__).parent
+WITH_NODES = (HERE / "nodes", HERE / "launch", HERE / "test_bench.py")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep graphs apart: two tests in one ROS domain would hear each other."""
+    for item in items:
+        if any(item.path.is_relative_to(place) for place in WITH_NODES):
+            item.add_marker(pytest.mark.xdist_group("graph"))
 
 
 @pytest.fixture
