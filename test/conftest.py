@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """How many examples property tests try: `pytest --hypothesis-profile=thorough` tries many more. A disk to fill up.
 
-`pytest -n 2 --dist loadgroup` runs tests that start ROS nodes one after the other in one process, all others in the other.
+`pytest -n 2 --dist loadgroup` runs tests that start ROS nodes one after the other in one process, all others in another.
 """
 
 import os
@@ -22,6 +22,7 @@ HERE = Path(__file__).parent
 WITH_NODES = (HERE / "nodes", HERE / "launch", HERE / "test_bench.py")
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist, which looks for groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keep graphs apart: two tests in one ROS domain would hear each other."""
     for item in items:
