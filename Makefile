@@ -53,7 +53,7 @@ train: setup  ## train the small model from nothing (about two hours); again: go
 	    $${TRAIN_MINUTES:+--minutes "$$TRAIN_MINUTES"} $(TRAIN_ARGUMENTS)
 
 test: lint  ## every test, after ruff and mypy
-	@$(ENTER) python -m pytest $(TEST_PROCESSES:%=-n % --dist loadgroup) $(PYTEST_ARGUMENTS)
+	@$(ENTER) python -m pytest $(TEST_PROCESSES:%=-n %) $(PYTEST_ARGUMENTS)
 
 bench: setup  ## how long acting and reasoning take on this machine: a table into bench_report.md (half an hour)
 	@$(ENTER) exec python bench/report.py $(BENCH_ARGUMENTS)

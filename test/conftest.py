@@ -1,9 +1,6 @@
 # Copyright 2026 The instructvla_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""How many examples property tests try: `pytest --hypothesis-profile=thorough` tries many more. A disk to fill up.
-
-`pytest -n 2 --dist loadgroup` runs tests that start ROS nodes one after the other in one process, all others in another.
-"""
+"""How many examples property tests try: `pytest --hypothesis-profile=thorough` tries many more. A disk to fill up."""
 
 import os
 import subprocess
@@ -18,16 +15,8 @@ settings.register_profile("default_here", deadline=None, derandomize=True)
 settings.register_profile("thorough", deadline=None, max_examples=5000)
 settings.load_profile("default_here")
 
-HERE = Path(__file__).parent
-WITH_NODES = (HERE / "nodes", HERE / "launch", HERE / "test_bench.py")
-
-
-@pytest.hookimpl(tryfirst=True)  # before xdist, which looks for groups
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep graphs apart: two tests in one ROS domain would hear each other."""
-    for item in items:
-        if any(item.path.is_relative_to(place) for place in WITH_NODES):
-            item.add_marker(pytest.mark.xdist_group("graph"))
+# Threads of several processes wait for each other on a busy machine: one each is quicker.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 @pytest.fixture

@@ -27,6 +27,8 @@ def quickest_count(step: Callable[[], float], use: Callable[[int], None], most: 
         usual: the count that is used where a step takes so long that trying would keep the robot waiting.
     """
     use(usual)
+    if most == 1:
+        return usual
     spent = step()
     times: dict[int, float] = {}
     for count in candidates(most):

@@ -18,7 +18,7 @@ from bench.support.live_graph import Graph  # noqa: E402
 @pytest.fixture(scope="session")
 def domain() -> int:
     """A domain that only this test process and its children use."""
-    return 1 + os.getpid() % 100
+    return 1 + os.getpid() % 50
 
 
 @pytest.fixture
