@@ -285,6 +285,9 @@ class SafetyFilterNode(RunnableNode):
         if self._output is None:
             return
         late = time.monotonic() - now  # what the filter has taken: the trajectory began when the step did
+        if late > 0.5 * self._limits.horizon:  # a process that was frozen meanwhile: the arm has gone on without it
+            self.get_logger().warning(f"a command that came {late:.3f} s late was not sent")
+            return
         stamp = messages.time_message(messages.ros_now(self) - late)
         self._output.send(command.trajectory, now, stamp, measured)
         self._commands += 1
