@@ -44,8 +44,8 @@ def test_the_limits_of_the_simulated_arm_fit_the_simulated_arm():
 
 
 def test_unknown_robots_are_named_with_those_that_are_known():
-    with pytest.raises(LimitsError, match="'panda'.*sim"):
-        SafetyLimits.load("panda")
+    with pytest.raises(LimitsError, match="'toaster'.*sim"):
+        SafetyLimits.load("toaster")
 
 
 def test_a_missing_file_is_named(tmp_path):
