@@ -8,10 +8,9 @@ import math
 from dataclasses import dataclass, field
 
 import numpy as np
-from scipy.spatial.transform import Rotation
 
 from instructvla_ros.robot.kinematics import KinematicChain
-from instructvla_ros.robot.poses import pose, rotation_from_rpy
+from instructvla_ros.robot.poses import pose, rotation_from_rpy, rotation_of
 from instructvla_ros.robot.urdf import UrdfError, path_to
 
 NEAREST = 0.02
@@ -199,7 +198,10 @@ def pose_from_quaternion(position: tuple[float, float, float], turn: tuple[float
     Raises:
         CalibrationError: a number is not finite, or the quaternion is no rotation.
     """
-    numbers = np.array([*position, *turn])
-    if not np.isfinite(numbers).all() or abs(float(np.linalg.norm(numbers[3:])) - 1.0) > 0.01:
-        raise CalibrationError(f"its pose is not one: {numbers.tolist()}")
-    return pose(numbers[:3], Rotation.from_quat(numbers[3:]).as_matrix())
+    try:
+        rotation = rotation_of(np.array(turn))
+    except ValueError as error:
+        raise CalibrationError(f"its pose is not one: {error}") from error
+    if not np.isfinite(position).all():
+        raise CalibrationError(f"its pose is not one: position {list(position)}")
+    return pose(np.array(position), rotation)

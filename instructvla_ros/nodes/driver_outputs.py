@@ -11,14 +11,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 from builtin_interfaces.msg import Time
-from geometry_msgs.msg import Point, Pose, PoseStamped, Quaternion, Twist, TwistStamped
+from geometry_msgs.msg import Point, Pose, PoseStamped, Twist, TwistStamped
 from std_msgs.msg import Float64MultiArray, Header
 from trajectory_msgs.msg import JointTrajectory as JointTrajectoryMessage
 
 from instructvla_ros.nodes import messages, qos
 from instructvla_ros.nodes.action_goals import ActionGoals
 from instructvla_ros.policy.profile_interface import COMMAND_NAMES
-from instructvla_ros.robot.cartesian_setpoints import next_pose, quaternion_of, twist_of
+from instructvla_ros.robot.cartesian_setpoints import next_pose, twist_of
 from instructvla_ros.robot.joint_setpoints import VelocitySetpoints, next_positions
 
 if TYPE_CHECKING:
@@ -162,11 +162,10 @@ class PoseOutput:
         del now, measured
         pose = next_pose(self._chain, trajectory, self._period)
         x, y, z = pose[:3, 3].tolist()
-        qx, qy, qz, qw = quaternion_of(pose[:3, :3]).tolist()
         self._publisher.publish(
             PoseStamped(
                 header=Header(stamp=stamp, frame_id=self._chain.base),
-                pose=Pose(position=Point(x=x, y=y, z=z), orientation=Quaternion(x=qx, y=qy, z=qz, w=qw)),
+                pose=Pose(position=Point(x=x, y=y, z=z), orientation=messages.quaternion(pose[:3, :3])),
             )
         )
 

@@ -167,7 +167,7 @@ class MarkersNode(RunnableNode):
             for number, mark in enumerate(its_marks):
                 marker = Marker(header=header, ns=layer, id=number, type=int(mark.kind), action=Marker.ADD)
                 marker.pose.position = _point(mark.position)
-                marker.pose.orientation = messages.quaternion(mark.orientation)
+                marker.pose.orientation = messages.quaternion(mark.orientation.as_matrix())
                 marker.scale = messages.vector(np.array(mark.size))
                 marker.color = _colour(mark.colour)
                 marker.points = [_point(point) for point in mark.points]

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 from builtin_interfaces.msg import Duration as DurationMessage
@@ -27,14 +26,11 @@ from instructvla_ros.msg import EndEffectorAction
 from instructvla_ros.msg import SafetyIntervention as SafetyInterventionMessage
 from instructvla_ros.msg import SafetyStatus as SafetyStatusMessage
 from instructvla_ros.robot.action_chunk import ActionChunk, DeltaReference
-from instructvla_ros.robot.cartesian_setpoints import rotation_of
 from instructvla_ros.robot.joint_state import JointState
+from instructvla_ros.robot.poses import quaternion_of, rotation_of
 from instructvla_ros.robot.trajectory import JointTrajectory
 from instructvla_ros.safety import Intervention, SafetyReport
 from instructvla_ros.timing import NANOSECONDS
-
-if TYPE_CHECKING:
-    from scipy.spatial.transform import Rotation
 
 
 def seconds(stamp: TimeMessage) -> float:
@@ -211,9 +207,9 @@ def vector(numbers: np.ndarray) -> Vector3:
     return Vector3(x=float(numbers[0]), y=float(numbers[1]), z=float(numbers[2]))
 
 
-def quaternion(rotation: Rotation) -> Quaternion:
-    """A rotation as a message."""
-    x, y, z, w = rotation.as_quat().tolist()
+def quaternion(rotation: np.ndarray) -> Quaternion:
+    """A rotation matrix ``(3, 3)`` as a message."""
+    x, y, z, w = quaternion_of(rotation).tolist()
     return Quaternion(x=x, y=y, z=z, w=w)
 
 

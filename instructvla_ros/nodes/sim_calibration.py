@@ -9,7 +9,6 @@ from dataclasses import replace
 from builtin_interfaces.msg import Time
 from geometry_msgs.msg import Point, Pose, PoseStamped
 from rclpy.node import Node
-from scipy.spatial.transform import Rotation
 from sensor_msgs.msg import CameraInfo
 from std_msgs.msg import Header
 
@@ -61,7 +60,7 @@ class SimCalibration:
         )
         place = looks.camera_pose(name)
         x, y, z = place[:3, 3].tolist()
-        turn = quaternion(Rotation.from_matrix(place[:3, :3]))
+        turn = quaternion(place[:3, :3])
         pose = Pose(position=Point(x=x, y=y, z=z), orientation=turn)
         self._poses.publish(PoseStamped(header=Header(frame_id=mount.parent), pose=pose))
 

@@ -27,7 +27,7 @@ def truth_to_message(truth: TableTruth, stamp: Time) -> MultiDOFJointState:
         header=Header(stamp=stamp, frame_id=BASE_LINK),
         joint_names=names,
         transforms=[
-            Transform(translation=vector(each[:3, 3]), rotation=quaternion(Rotation.from_matrix(each[:3, :3])))
+            Transform(translation=vector(each[:3, 3]), rotation=quaternion(each[:3, :3]))
             for each in poses
         ],
         wrench=[Wrench(force=vector(truth.forces.get(name, still))) for name in names],

@@ -19,7 +19,7 @@ from bench.support.stand_ins import StandInPolicy
 from instructvla_ros.msg import SafetyStatus
 from instructvla_ros.nodes import messages, qos
 from instructvla_ros.policy.profile import ROBOTS_FOLDER, RobotProfile
-from instructvla_ros.robot.cartesian_setpoints import rotation_of
+from instructvla_ros.robot.poses import rotation_of
 from instructvla_ros.shared_files import shared_folder
 from instructvla_ros.sim.arm_model import ARM_JOINTS, GRIPPER_JOINT, HOME, urdf
 

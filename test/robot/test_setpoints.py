@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from instructvla_ros.robot.cartesian_setpoints import next_pose, quaternion_of, rotation_of, twist_of
+from instructvla_ros.robot.cartesian_setpoints import next_pose, twist_of
 from instructvla_ros.robot.joint_setpoints import VelocitySetpoints, next_positions
 from instructvla_ros.robot.joint_state import JointState
 from instructvla_ros.robot.joint_state_merger import JointStateMerger
-from instructvla_ros.robot.poses import pose_error, rotation_from_vector
+from instructvla_ros.robot.poses import pose_error, quaternion_of, rotation_from_vector, rotation_of
 from instructvla_ros.robot.trajectory import JointTrajectory
 
 NAMES = ("a", "b")
