@@ -3,11 +3,11 @@
 """What the page is told: the newest of everything, with its age, and nothing stale as if it were the present."""
 
 import json
-from types import ModuleType
 
 import numpy as np
 import pytest
 
+from bench.support import stand_in_console
 from instructvla_ros.console.board import Board
 from instructvla_ros.console.reports import ActingLimit, FilterStatus
 from instructvla_ros.robot.action_chunk import ActionChunk
@@ -17,8 +17,8 @@ from instructvla_ros.sim.arm_numbers import ARM_JOINTS, HOME
 
 
 @pytest.fixture
-def board(stand_in: ModuleType) -> Board:
-    made = stand_in.make_board()
+def board() -> Board:
+    made = stand_in_console.make_board()
     made.clock = [1000.0]
     made.now = made.monotonic = lambda: made.clock[0]
     return made

@@ -5,10 +5,7 @@
 from __future__ import annotations
 
 import asyncio
-import importlib.util
-import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,16 +13,8 @@ import pytest
 pytest.importorskip("aiohttp", reason="aiohttp is not installed: run by make test")
 
 
-def _load(name: str) -> Any:
-    if name not in sys.modules:
-        spec = importlib.util.spec_from_file_location(name, Path(__file__).parent / f"{name}.py")
-        assert spec is not None and spec.loader is not None
-        sys.modules[name] = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(sys.modules[name])
-    return sys.modules[name]
+from bench.support import chromium  # noqa: E402
 
-
-chromium = _load("chromium")
 pytestmark = pytest.mark.skipif(
     chromium.find_chromium() is None, reason="Chromium is not installed: apt-get install chromium"
 )

@@ -5,8 +5,6 @@
 from __future__ import annotations
 
 import asyncio
-import importlib.util
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -25,22 +23,14 @@ from instructvla_ros.safety import SafetyState
 pytest.importorskip("aiohttp", reason="aiohttp is not installed: run by make test")
 pytest.importorskip("mujoco", reason="mujoco is not installed: run by make test")
 
+from bench.support import chromium  # noqa: E402
+
 ROOT = Path(__file__).resolve().parents[2]
 READY = "!document.body.classList.contains('waiting') && !document.body.classList.contains('lost')"
 STATE = "document.querySelector('#state').dataset.state"
 WAIT = 60.0
 
 
-def _chromium() -> Any:
-    if "chromium" not in sys.modules:
-        spec = importlib.util.spec_from_file_location("chromium", ROOT / "test" / "console" / "chromium.py")
-        assert spec is not None and spec.loader is not None
-        sys.modules["chromium"] = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(sys.modules["chromium"])
-    return sys.modules["chromium"]
-
-
-chromium = _chromium()
 needs_chromium = pytest.mark.skipif(
     chromium.find_chromium() is None, reason="Chromium is not installed: apt-get install chromium"
 )

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A robot in the console's terms, without ROS: it obeys, moves its joints, speaks word by word, and has two cameras.
 
-python test/console/stand_in.py [--port 8642] [--address 127.0.0.1]
+python bench/support/stand_in_console.py [--port 8642] [--address 127.0.0.1]
 """
 
 from __future__ import annotations
