@@ -85,8 +85,6 @@ class Decoder:
             except Exception as error:  # rosbags has several of its own, and definitions come from anywhere
                 why = f"the bag's definition of it cannot be read ({error!r})"
         try:
-            if message_type.count("/") != 2:
-                raise UnknownTypeError(f"{message_type!r} is no name of a message type of ROS 2")
             learn_installed(message_type)
         except UnknownTypeError as error:
             return UnknownTypeError(f"{error}; {why}")

@@ -69,8 +69,10 @@ def learn_installed(name: str) -> None:
     """Make a type of another package known, from the .msg files that its installation has.
 
     Raises:
-        UnknownTypeError: they are not installed here, or are of a form that cannot be read.
+        UnknownTypeError: the name is none, they are not installed here, or are of a form that cannot be read.
     """
+    if name.count("/") != 2:
+        raise UnknownTypeError(f"{name!r} is no name of a message type of ROS 2")
     store = type_store()
     missing = [name]
     while missing:

@@ -56,12 +56,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         settings = _settings(arguments, profile)
         checkpoints = [arguments.checkpoint, *([arguments.compare] if arguments.compare else [])]
         scores = [_score(arguments, checkpoint, profile, settings) for checkpoint in checkpoints]
-        about = _about(arguments, profile)
         for name, score in zip(_names(checkpoints), scores, strict=True):
             score.name = name
-        made = KeptChunks.of(_named_chunks(scores[0]), about)
         print("\n".join(lines_of(scores)))
-        _write(arguments, scores, about, made)
+        # hashing a checkpoint takes a while
+        if any((arguments.json, arguments.html, arguments.save, arguments.expect)):
+            about = _about(arguments, profile)
+            made = KeptChunks.of(_named_chunks(scores[0]), about)
+            _write(arguments, scores, about, made)
     except (ValueError, OSError, RuntimeError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

@@ -101,10 +101,11 @@ class SplitWriter:
         return BagWriter(path, {**self._about, "part": str(self._part)} if splits else self._about)
 
     def _next(self, stamp: int) -> None:
-        self._writer.close()
-        self._written += self._writer.messages
+        done = self._writer
+        done.close()
         self._part += 1
         self._writer = self._open()
+        self._written += done.messages  # only now: where the next part cannot be opened, this one is still at hand
         self._began, self._bytes = stamp, 0
         for topic, (message_type, quality) in self._topics.items():
             self._writer.add_topic(topic, message_type, quality)

@@ -15,7 +15,6 @@ from collections.abc import Callable
 from functools import partial
 from types import SimpleNamespace
 
-import cv2
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from geometry_msgs.msg import PoseStamped
 from rclpy.node import Node
@@ -25,6 +24,7 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from sensor_msgs.msg import JointState as JointStateMessage
 from std_msgs.msg import String
 
+from instructvla_ros.bags.pictures import PictureError, to_jpeg
 from instructvla_ros.console.board import Board
 from instructvla_ros.console.projection import CalibrationError, Intrinsics, pose_from_quaternion
 from instructvla_ros.console.reports import ActingLimit, FilterStatus
@@ -147,24 +147,18 @@ class ConsoleEyes:
         self._frame_due[camera] = max(self._frame_due[camera] + period, now + 0.5 * period)
         try:
             jpeg = self._encoded(deserialize_message(data, self._topics[camera][1]))
-        except ImageError as error:
+        except (ImageError, PictureError) as error:
             self._node.get_logger().error(f"{camera}: {error}", throttle_duration_sec=5.0)
             return
         self._put_frame(camera, stamp, jpeg)
 
     def _encoded(self, message: Image | CompressedImage) -> bytes:
         widest = self._given.image_width
-        if isinstance(message, CompressedImage) and jpeg_width(message.data.tobytes()) <= PASSED_ON * widest:
-            return message.data.tobytes()
-        picture = to_rgb(message)
-        height, width, _ = picture.shape
-        if width > widest:
-            picture = cv2.resize(picture, (widest, round(height * widest / width)), interpolation=cv2.INTER_AREA)
-        quality = [cv2.IMWRITE_JPEG_QUALITY, self._given.jpeg_quality]
-        done, encoded = cv2.imencode(".jpg", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), quality)
-        if not done:
-            raise ImageError(f"a picture of {width} x {height} pixels cannot be encoded")
-        return encoded.tobytes()
+        if isinstance(message, CompressedImage):
+            data = message.data.tobytes()
+            if jpeg_width(data) <= PASSED_ON * widest:
+                return data
+        return to_jpeg(to_rgb(message), widest, self._given.jpeg_quality)
 
     def _calibrate(self, camera: str, message: CameraInfo) -> None:
         place = self._board.places[camera]

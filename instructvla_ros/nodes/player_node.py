@@ -76,11 +76,11 @@ class PlayerNode(RunnableNode):
         self._told = len(findings)
 
     def _offer(self, topic: str, played: PlayedTopic) -> None:
-        package, _, name = played.message_type.split("/")
         try:
+            package, _, name = played.message_type.split("/")
             kind = getattr(importlib.import_module(f"{package}.msg"), name)
-        except (ImportError, AttributeError):
-            self.get_logger().warning(f"{topic} is not played: {played.message_type} is not installed here")
+        except (ImportError, AttributeError, ValueError):
+            self.get_logger().warning(f"{topic} is not played: {played.message_type!r} is not installed here")
             return
         quality = played.quality
         profile = QoSProfile(

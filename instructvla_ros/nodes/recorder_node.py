@@ -18,7 +18,6 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-import cv2
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from geometry_msgs.msg import PoseStamped, TwistStamped
 from rclpy.parameter import parameter_value_to_python
@@ -33,6 +32,7 @@ from trajectory_msgs.msg import JointTrajectory
 from instructvla_ros.bags.incidents import delete_old, incident_path, write_incident
 from instructvla_ros.bags.intake import Intake
 from instructvla_ros.bags.origin import checkpoint_hashes, versions
+from instructvla_ros.bags.pictures import to_jpeg
 from instructvla_ros.bags.ring import Message, Ring, Triggers
 from instructvla_ros.bags.splitting import SplitWriter
 from instructvla_ros.bags.writing import Quality
@@ -260,10 +260,9 @@ class RecorderNode(RunnableNode):
         if images != "jpeg" or self._types[message.topic][0] != "sensor_msgs/msg/Image":
             return message
         image = deserialize_message(message.data, Image)
-        picture = cv2.cvtColor(to_rgb(image), cv2.COLOR_RGB2BGR)
-        _, encoded = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, self._given.jpeg_quality])
+        rgb = to_rgb(image)
         compressed = CompressedImage(header=image.header, format="rgb8; jpeg compressed bgr8")
-        compressed.data.frombytes(encoded.tobytes())
+        compressed.data.frombytes(to_jpeg(rgb, rgb.shape[1], self._given.jpeg_quality))
         topic = f"{message.topic}/compressed"
         self._types.setdefault(topic, ("sensor_msgs/msg/CompressedImage", SENSOR))
         return Message(topic, message.stamp, serialize_message(compressed))

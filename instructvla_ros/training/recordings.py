@@ -25,6 +25,8 @@ from instructvla_ros.bags.pictures import PictureError, to_rgb
 from instructvla_ros.bags.reading import Bag, BagReadingError
 from instructvla_ros.policy.action_units import ACTION_UNITS, RotationFormat
 from instructvla_ros.policy.frames import frame_fault
+from instructvla_ros.policy.picture import shown
+from instructvla_ros.policy.policy import VIEWS
 from instructvla_ros.policy.profile import ProfileError, RobotProfile
 from instructvla_ros.policy.proprioception import PROPRIOCEPTION
 from instructvla_ros.robot.joint_state import JointState, JointStateError
@@ -155,7 +157,13 @@ def _sample(
         poses.append(pose)
         openings.append(opening)
         states.append(PROPRIOCEPTION[profile.proprioception](pose, opening).astype(np.float32))
-        pictures.append(tuple(encode_picture(_decode(bag, image)) for image in images))
+        cameras = [profile.interface.cameras.get(view) for view in VIEWS]
+        pictures.append(
+            tuple(
+                encode_picture(shown(_decode(bag, image), camera))
+                for image, camera in zip(images, cameras, strict=False)
+            )
+        )
     if len(poses) < 2:
         return []
     actions = np.stack([_action(profile, *pair) for pair in zip(poses, poses[1:], openings[1:], strict=False)])

@@ -49,6 +49,9 @@ def test_a_type_of_an_installed_package_is_learnt_with_what_it_names(
 
 
 def test_an_unknown_type_is_named_with_what_to_do() -> None:
+    for name in ("", "Nothing", "a/b/c/d"):
+        with pytest.raises(UnknownTypeError, match="no name of a message type"):
+            message_definition(name)
     with pytest.raises(UnknownTypeError, match="nowhere/msg/Nothing.*source the workspace"):
         message_definition("nowhere/msg/Nothing")
 

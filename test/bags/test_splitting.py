@@ -4,6 +4,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from instructvla_ros.bags.playing import Recording
 from instructvla_ros.bags.reading import Bag
 from instructvla_ros.bags.splitting import SplitWriter
@@ -63,3 +65,11 @@ def test_what_is_learnt_later_is_said_in_later_parts_too(tmp_path: Path) -> None
     record(writer, 15)
     with Bag(tmp_path / "bag_001") as bag:
         assert bag.about == {"checkpoint": "models/tabletop", "part": "1"}
+
+
+def test_where_the_next_part_cannot_be_opened_no_message_is_counted_twice(tmp_path: Path) -> None:
+    (tmp_path / "long_001").mkdir()  # in the way
+    writer = SplitWriter(tmp_path / "long", megabytes=50e-6)
+    with pytest.raises(OSError, match="long_001"):
+        record(writer, 20)
+    assert writer.messages == len(contents(tmp_path / "long_000")) > 0

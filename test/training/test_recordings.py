@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -116,3 +118,12 @@ def _renamed() -> str:
     profile = RobotProfile.load("widowx")
     text = urdf().replace("base_link", profile.base_frame).replace("gripper_link", profile.tip_frame)
     return text.replace('"waist"', '"hip"')
+
+
+def test_pictures_are_cut_and_turned_as_the_policy_s_are(bag):
+    profile = RobotProfile.load("sim")
+    camera = replace(profile.interface.cameras["primary"], crop=(0.5, 0.0, 1.0, 1.0), rotate=90)
+    turned = replace(profile, interface=replace(profile.interface, cameras={"primary": camera}))
+    whole = next(iter(read_recording(bag, profile, Topics()))).frames[0].images()[0]  # (24, 32, 3)
+    part = next(iter(read_recording(bag, turned, Topics()))).frames[0].images()[0]
+    assert whole.shape == (24, 32, 3) and part.shape == (16, 24, 3)

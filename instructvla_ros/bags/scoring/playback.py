@@ -211,7 +211,7 @@ class Playback:
             self._remember(picture)
             if picture.view == self.views[0] and schedule.takes(picture.stamp):
                 waiting.append(Moment(picture.stamp))
-            while waiting and self._is_complete(waiting[0].stamp, picture.time):
+            while waiting and self._is_complete(waiting[0].stamp):
                 yield self._look(waiting.popleft())
         for moment in waiting:
             yield self._look(moment)
@@ -251,8 +251,8 @@ class Playback:
         picture = self._primary(stamp)
         return stamp if picture is None else picture.time
 
-    def _is_complete(self, stamp: float, time: float) -> bool:
-        """Whether every view has a frame close enough in time, and all that was recorded at that very time is in."""
+    def _is_complete(self, stamp: float) -> bool:
+        """Whether every view has a frame close enough in time."""
         gap = self._profile.ages.view_gap
         others = (self._recent[view] for view in self.views[1:])
         return all(any(abs(picture.stamp - stamp) <= gap for picture in other) for other in others)

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from scipy.spatial.transform import Rotation
 
+from instructvla_ros.bags.clocks import FAR
 from instructvla_ros.bags.message_types import UnknownTypeError
 from instructvla_ros.bags.pictures import to_rgb
 from instructvla_ros.bags.reading import Bag, BagMessage
@@ -29,7 +30,6 @@ from instructvla_ros.robot.poses import pose
 from instructvla_ros.safety import SafetyState
 from instructvla_ros.timing import NANOSECONDS
 
-_OTHER_CLOCK = 10.0  # [s] headers further from their record times than this tell another clock's time
 _STOPS = (SafetyState.STOPPING, SafetyState.STOPPED, SafetyState.FAULT)
 
 
@@ -121,7 +121,8 @@ def read_recorded(bag: Bag, topics: Topics, profile: RobotProfile, instruction: 
             place, turn = content.pose.position, content.pose.orientation
             where = np.array((place.x, place.y, place.z))
             turned = np.array((turn.x, turn.y, turn.z, turn.w))
-            if np.isfinite(where).all() and np.isfinite(turned).all() and turned.any():
+            ours = content.header.frame_id == profile.base_frame  # others the policy node refuses as well
+            if ours and np.isfinite(where).all() and np.isfinite(turned).all() and turned.any():
                 recorded.poses.append((_stamp(bag, message, time), where, turned))
         elif message.topic == topics.status:
             stopped = content.state in _STOPS
@@ -218,8 +219,8 @@ def _offset(bag: Bag, topic: str) -> float:
     for message in bag.messages([topic]):
         stamp = bag.header_stamp(message)
         if stamp:
-            apart = (stamp - message.stamp) / NANOSECONDS
-            return apart if abs(apart) > _OTHER_CLOCK else 0.0
+            apart = stamp - message.stamp
+            return apart / NANOSECONDS if abs(apart) > FAR else 0.0
     return 0.0
 
 

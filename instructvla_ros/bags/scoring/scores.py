@@ -9,7 +9,8 @@ import re
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -157,12 +158,12 @@ class PolicyScore:
     name: str
     bags: list[BagScore]
 
-    @property
+    @cached_property
     def errors(self) -> Errors:
         """Over all bags."""
         return errors_of(joined([bag.aligned for bag in self.bags]))
 
-    @property
+    @cached_property
     def joins(self) -> np.ndarray:
         """Over all bags, see :func:`~.metrics.joins_of`."""
         return np.concatenate([joins_of(bag.chunks) for bag in self.bags]) if self.bags else np.zeros((0, 2))
@@ -223,16 +224,18 @@ def score_bag(
             period = None if settings.at == "frames" else 1.0 / (settings.rate or profile.control_rate)
             looks = playback.at_ticks(pictures, Schedule(period))
         gallery = _Gallery(score, settings)
-        followed = []
+        followed: list[Look] = []
+        parts: list[Aligned] = []
         for look in looks:
             _add(score, look)
-            gallery.see(look)
             if look.chunk is not None:
                 followed.append(look)
+                parts.append(align([look.chunk], reference, score.spans))
+                gallery.see(look, parts[-1])
             if on_progress is not None and score.duration > 0.0:
                 on_progress(min(max((look.time - score.start) / score.duration, 0.0), 1.0))
         score.shown = gallery.shown()
-        score.aligned = align(score.chunks, reference, score.spans)
+        score.aligned = joined(parts)
         if settings.limits is not None:
             score.filtered = _filtered(followed, settings.limits, chain, profile)
         score.notes += [str(finding) for finding in bag.findings]
@@ -265,11 +268,11 @@ class _Gallery:
         self._even: list[Shown] = []
         self._worst: list[tuple[float, int, Shown]] = []
 
-    def see(self, look: Look) -> None:
+    def see(self, look: Look, aligned: Aligned) -> None:
         count, score = self._settings.pictures, self._score
-        if not count or not look.frames or look.chunk is None:
+        if not count or not look.frames:
             return
-        error = float(error_by_observation(align([look.chunk], score.reference, score.spans))[0])
+        error = float(error_by_observation(aligned)[0])
         due = score.start + len(self._even) * max(score.duration, 1e-9) / count
         is_even = look.time >= due and len(self._even) < count
         is_worst = np.isfinite(error) and (len(self._worst) < count or error > self._worst[0][0])
@@ -284,12 +287,9 @@ class _Gallery:
             push(self._worst, (error, score.looks, shown))
 
     def shown(self) -> list[Shown]:
-        worst = {shown.stamp: error for error, _, shown in self._worst}
+        worst = {shown.stamp for _, _, shown in self._worst}
         found = {shown.stamp: shown for shown in (*self._even, *(entry[2] for entry in self._worst))}
-        return [
-            Shown(shown.stamp, shown.jpegs, shown.instruction, shown.error, shown.stamp in worst)
-            for _, shown in sorted(found.items())
-        ]
+        return [replace(shown, worst=stamp in worst) for stamp, shown in sorted(found.items())]
 
 
 def _add(score: BagScore, look: Look) -> None:
@@ -316,8 +316,7 @@ def _filtered(looks: Sequence[Look], limits: SafetyLimits, chain: KinematicChain
     for index, look in enumerate(looks):
         following = looks[index + 1] if index + 1 < len(looks) else None
         assert look.chunk is not None and look.joint_state is not None, "a policy acts on a joint state only"
-        end = look.chunk.stamp + len(look.chunk) * look.chunk.period
-        run.follow(look.chunk, look.joint_state, end if following is None else following.stamp)
+        run.follow(look.chunk, look.joint_state, np.inf if following is None else following.stamp)
     return run.seen
 
 

@@ -116,6 +116,7 @@ function makeView(row) {
   picture.className = "picture";
   const canvas = document.createElement("canvas");
   canvas.setAttribute("role", "img");
+  canvas.setAttribute("aria-label", row.label);
   canvas.width = 480;
   canvas.height = 360;
   const svg = document.createElementNS(SVG, "svg");

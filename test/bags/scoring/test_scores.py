@@ -234,6 +234,19 @@ def test_a_pose_that_is_measured_reaches_the_policy_as_it_does_live(make_bag: Ma
     assert not lost.chunks and "no pose of the end effector on tip" in next(iter(lost.held))
 
 
+def test_a_pose_in_another_frame_is_refused_as_it_is_live(make_bag: MakeBag, profile) -> None:
+    def fill(maker: BagMaker) -> None:
+        types = maker.store.types
+        at = types["geometry_msgs/msg/Point"](0.1, 0.2, 0.3)
+        pose = types["geometry_msgs/msg/Pose"](at, types["geometry_msgs/msg/Quaternion"](0.0, 0.0, 0.0, 1.0))
+        for index in range(11):
+            maker.write("/tip", "geometry_msgs/msg/PoseStamped", 0.2 * index, (maker.header(0.2 * index, "map"), pose))
+
+    robot = replace(profile, interface=replace(profile.interface, end_effector_pose=PoseSource("topic", "tip")))
+    score = score_bag(make_bag((), fill), FakeModel(), robot, Settings())
+    assert not score.chunks and "no pose of the end effector on tip" in next(iter(score.held))
+
+
 def test_a_policy_that_always_held_has_a_page_too(make_bag: MakeBag, profile) -> None:
     robot = replace(profile, interface=replace(profile.interface, end_effector_pose=PoseSource("topic", "tip")))
     score = PolicyScore("still", [score_bag(make_bag(), FakeModel(), robot, Settings(limits=SafetyLimits.load("sim")))])
