@@ -130,6 +130,7 @@ def measure(given: argparse.Namespace, kind: str, link: int, profile: str) -> di
     shape = f"tc qdisc add dev lo root tbf rate {link}mbit burst 64kb latency 200ms || exit 77;" if link else ""
     python = f"exec '{sys.executable}' '{__file__}'"
     options = f"--kind {kind} --count {given.count} --rate {given.rate} --width {given.width} --height {given.height}"
+    options += f" --quality {given.quality}"
     both = f"({python} {options} --role publish) & {python} {options} --role receive"
     environment = {**os.environ, "ROS_DOMAIN_ID": "77", "ROS_AUTOMATIC_DISCOVERY_RANGE": "SUBNET"}
     environment |= {"FASTRTPS_DEFAULT_PROFILES_FILE": profile, "FASTDDS_DEFAULT_PROFILES_FILE": profile}

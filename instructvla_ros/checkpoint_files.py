@@ -8,6 +8,12 @@ import re
 from pathlib import Path
 
 
+def step_of(name: str) -> int:
+    """The training step in the name of a file of weights; -1 without one."""
+    step = re.search(r"step-(\d+)", name)
+    return int(step.group(1)) if step else -1
+
+
 def newest_checkpoint(folder: Path) -> Path | None:
     """The checkpoint of a run with the highest step in its name, the latest written among equals; None without any.
 
@@ -16,7 +22,6 @@ def newest_checkpoint(folder: Path) -> Path | None:
     """
 
     def age(file: Path) -> tuple[int, float]:
-        step = re.search(r"step-(\d+)", file.name)
-        return (int(step.group(1)) if step else -1, file.stat().st_mtime)
+        return step_of(file.name), file.stat().st_mtime
 
     return max((folder / "checkpoints").glob("*.pt"), key=age, default=None)

@@ -22,6 +22,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from instructvla_ros.checkpoint_files import step_of
 from instructvla_ros.published_checkpoints import (
     BASE_FOLDER,
     BASE_REPOSITORY,
@@ -329,7 +330,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("\nstopped; the same command goes on from here", file=sys.stderr)
         return _INTERRUPTED
-    print(f"{run} is complete, every file has the right hash\ncheckpoint:={run}")
+    weights = run  # of a folder the highest step is loaded, which may be another one than was asked for
+    if given.step is not None:
+        weights = next(path for path in (run / "checkpoints").glob("*.pt") if step_of(path.name) == given.step)
+    print(f"{run} is complete, every file has the right hash\ncheckpoint:={weights}")
     return 0
 
 

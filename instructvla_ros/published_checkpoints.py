@@ -9,10 +9,11 @@ Needs neither torch nor the network.
 from __future__ import annotations
 
 import difflib
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import PurePosixPath
+
+from instructvla_ros.checkpoint_files import step_of
 
 OWNER = "ShuaiYang03"
 BASE_REPOSITORY = f"{OWNER}/InstructVLA_Assets"
@@ -103,7 +104,7 @@ def files_of_run(files: Iterable[str], repository: str, step: int | None = None)
     """
     files = sorted(files)
     missing = [name for name in _RUN_FILES if name not in files]
-    steps = {path: _step(path) for path in files if PurePosixPath(path).match("checkpoints/*.pt")}
+    steps = {path: step_of(PurePosixPath(path).name) for path in files if PurePosixPath(path).match("checkpoints/*.pt")}
     if missing or not steps:
         lacks = missing + ([] if steps else ["checkpoints/*.pt"])
         raise CheckpointNameError(
@@ -133,8 +134,3 @@ def files_of_base(files: Iterable[str]) -> list[str]:
     if f"{BASE_FOLDER}/config.json" not in chosen:
         raise CheckpointNameError(f"{BASE_REPOSITORY} has no {BASE_FOLDER}/config.json")
     return chosen
-
-
-def _step(path: str) -> int:
-    match = re.search(r"step-(\d+)", path)
-    return int(match.group(1)) if match else -1

@@ -175,6 +175,17 @@ def test_a_name_brings_a_run_folder_and_its_base_and_nothing_else(hub: StandInHu
     assert opened.base_folders() == [(tmp_path / "into" / "Eagle2-2B").resolve()]
 
 
+def test_of_several_steps_the_one_that_was_asked_for_is_named_to_be_loaded(hub: StandInHub, tmp_path: Path) -> None:
+    assert run(tmp_path / "into", hub.url, "expert")[0] == 0
+    code, output, errors = run(tmp_path / "into", hub.url, "expert", "--step", "100")
+    assert code == 0, errors
+    from instructvla_ros.model.run_folder import RunFolder
+
+    weights = tmp_path / "into" / "expert" / "checkpoints" / "step-000100-epoch-00.pt"
+    assert output.splitlines()[-1] == f"checkpoint:={weights}"
+    assert RunFolder.open(weights).checkpoint.read_bytes() == b"old"
+
+
 def test_what_is_here_already_is_checked_and_not_fetched_again(hub: StandInHub, tmp_path: Path) -> None:
     assert run(tmp_path / "into", hub.url, "expert")[0] == 0
     (tmp_path / "into" / "expert" / "config.json").write_bytes(b"[]")

@@ -11,8 +11,6 @@ import importlib.util
 ADDRESS_LINE = "operator console: http"
 """How the line of the log begins that tells the address of the page."""
 
-DEFAULT_PORT = 8642
-
 
 def is_available() -> bool:
     """Whether the console's web server, aiohttp, is installed in this Python."""

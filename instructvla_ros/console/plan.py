@@ -22,12 +22,10 @@ class Step:
 
     Attributes:
         speed: asked of the gripper point [m/s].
-        turning: asked of the gripper [rad/s].
         opening: asked at its end, 0 closed to 1 open.
     """
 
     speed: float
-    turning: float
     opening: float
 
 
@@ -45,7 +43,6 @@ def step_at(chunk: ActionChunk | None, now: float) -> Step | None:
         return None
     return Step(
         float(np.linalg.norm(chunk.translations[index])) / chunk.period,
-        float(np.linalg.norm(chunk.rotations[index])) / chunk.period,
         float(chunk.grippers[index]),
     )
 

@@ -100,7 +100,7 @@ class CameraPlace:
     given: np.ndarray | None = None
     given_frame: str = ""
     trouble: str = ""
-    _mounts: dict[str, tuple[KinematicChain | None, np.ndarray]] = field(default_factory=dict)
+    _mounts: dict[str, tuple[KinematicChain | None, np.ndarray] | UrdfError] = field(default_factory=dict)
     _mounts_of: str = ""
 
     def put_pose(self, given: np.ndarray, frame: str) -> None:
@@ -155,16 +155,25 @@ class CameraPlace:
         assert self.intrinsics is not None
         link = self.intrinsics.frame if self.given is None else self.given_frame
         if link not in self._mounts:
-            joints = [] if link == base else path_to(urdf, base, link)
-            if any(joint.moves for joint in joints):
-                self._mounts[link] = KinematicChain(joints, base, link), np.eye(4)
-            else:
-                fixed = np.eye(4)
-                for joint in joints:
-                    fixed = fixed @ joint.origin
-                self._mounts[link] = None, fixed
-        chain, fixed = self._mounts[link]
+            try:
+                self._mounts[link] = _mount_of(urdf, base, link)
+            except UrdfError as error:  # asked for at every state, and a robot description takes a while to read
+                self._mounts[link] = error
+        mount = self._mounts[link]
+        if isinstance(mount, UrdfError):
+            raise mount
+        chain, fixed = mount
         return (chain, fixed) if self.given is None else (chain, fixed @ self.given)
+
+
+def _mount_of(urdf: str, base: str, link: str) -> tuple[KinematicChain | None, np.ndarray]:
+    joints = [] if link == base else path_to(urdf, base, link)
+    if any(joint.moves for joint in joints):
+        return KinematicChain(joints, base, link), np.eye(4)
+    fixed = np.eye(4)
+    for joint in joints:
+        fixed = fixed @ joint.origin
+    return None, fixed
 
 
 def pose_from_text(text: str) -> np.ndarray:

@@ -5,6 +5,8 @@
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
+import contextlib
 import errno
 import threading
 from collections.abc import Callable
@@ -58,9 +60,10 @@ class ServerThread:
         self._thread.start()
         try:
             asyncio.run_coroutine_threadsafe(self._open(on_busy), self._loop).result(START_TIMEOUT)
-        except OSError as error:
+        except (OSError, concurrent.futures.TimeoutError) as error:
             self.stop()
-            why = f"port {self.port} of {self._rules.address} cannot be opened: {error.strerror or error}"
+            reason = getattr(error, "strerror", None) or error or "no answer"
+            why = f"port {self.port} of {self._rules.address} cannot be opened: {reason}"
             raise ServingError(why) from None
 
     async def _open(self, on_busy: Callable[[int], None] | None) -> None:
@@ -85,9 +88,7 @@ class ServerThread:
         if not self._thread.is_alive():
             return
         if self._runner is not None:
-            try:
+            with contextlib.suppress(concurrent.futures.TimeoutError):  # Python 3.10: not yet the builtin of that name
                 asyncio.run_coroutine_threadsafe(self._runner.cleanup(), self._loop).result(END_TIMEOUT)
-            except TimeoutError:
-                pass
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(END_TIMEOUT)

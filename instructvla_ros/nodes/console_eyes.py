@@ -30,6 +30,7 @@ from instructvla_ros.console.projection import CalibrationError, Intrinsics, pos
 from instructvla_ros.console.reports import ActingLimit, FilterStatus
 from instructvla_ros.msg import ActionChunk, Reasoning, SafetyStatus
 from instructvla_ros.nodes import messages, qos
+from instructvla_ros.nodes.diagnostics import status_name
 from instructvla_ros.nodes.image_decoding import ImageError, to_rgb
 from instructvla_ros.policy.profile import RobotProfile
 from instructvla_ros.policy.profile_interface import IMAGE_NAMES
@@ -234,9 +235,9 @@ class ConsoleEyes:
     def _on_diagnostics(self, message: DiagnosticArray) -> None:
         for status in message.status:
             values = {value.key: value.value for value in status.values}
-            if status.name.endswith("policy_node"):
+            if status.name == status_name(self._node, "policy_node"):
                 self._board.put_policy(status.message, status.level == DiagnosticStatus.OK, values)
-            elif status.name.endswith("recorder_node"):
+            elif status.name == status_name(self._node, "recorder_node"):
                 bag = f" to {values['bag']}" if "bag" in values else ""
                 self._board.put_recorder(f"{status.message}{bag}")
 

@@ -25,7 +25,6 @@ from instructvla_ros.nodes.running import RunnableNode, run_node
 from instructvla_ros.parameters import CONSOLE_NODE, ParameterError, declare
 from instructvla_ros.policy.profile import RobotProfile
 from instructvla_ros.policy.profile_interface import CAMERAS, IMAGE_NAMES
-from instructvla_ros.robot.description import read_description
 
 LABELS = dict(zip(CAMERAS, ("Front camera", "Wrist camera"), strict=True))
 
@@ -62,15 +61,16 @@ class ConsoleNode(RunnableNode):
             now=lambda: messages.ros_now(self),
         )
         for camera in cameras:
-            text = getattr(given, camera.name.replace("image", "camera_pose"))
+            name = camera.name.replace("image", "camera_pose")
+            text = getattr(given, name)
             if text:
                 try:
                     board.places[camera.name].put_pose(pose_from_text(text), profile.base_frame)
                 except ValueError as error:
-                    raise ParameterError(f"parameter camera_pose: {error}") from None
-        source = profile.interface.robot_description
-        if source.path is not None:
-            board.put_description(read_description(source.path, source.arguments if source.kind == "xacro" else None))
+                    raise ParameterError(f"parameter {name}: {error}") from None
+        description = profile.urdf()
+        if description is not None:
+            board.put_description(description)
         try:
             names = [name for name in given.allowed_hosts.replace(",", " ").split() if name]
             rules = AccessRules.make(given.address, given.token, names)

@@ -176,7 +176,7 @@ class DemoMonitorNode(RunnableNode):
 
     def _on_robot_description(self, message: String) -> None:
         try:
-            self._chain = KinematicChain.from_urdf(message.data, self._profile.base_frame, self._profile.tip_frame)
+            self._chain = self._profile.chain(message.data)
         except ValueError as error:
             self._trouble = f"robot_description does not fit robot {self._profile.name}: {error}"
 

@@ -32,6 +32,16 @@ def diagnostic(node: Node, level: bytes, summary: str, values: dict[str, object]
     )
 
 
+def status_name(node: Node, other: str) -> str:
+    """Under which name another node of the same namespace tells its status.
+
+    Args:
+        node: whose namespace it is.
+        other: name of the other node.
+    """
+    return f"{node.get_namespace().rstrip('/')}/{other}".lstrip("/")
+
+
 def intervention_values(log: InterventionLog, now: float) -> dict[str, object]:
     """What limits did since the start, one line a limit, and which act now.
 

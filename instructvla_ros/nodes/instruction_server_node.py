@@ -28,6 +28,7 @@ from instructvla_ros.action import ExecuteInstruction
 from instructvla_ros.instruction_goal import Ending, GoalError, GoalSettings, InstructionGoal, Outcome, Phase, Wants
 from instructvla_ros.msg import ActionChunk, Reasoning, SafetyStatus
 from instructvla_ros.nodes import messages, qos
+from instructvla_ros.nodes.diagnostics import status_name
 from instructvla_ros.nodes.running import RunnableNode, run_node
 from instructvla_ros.parameters import INSTRUCTION_SERVER_NODE, declare
 from instructvla_ros.safety import SafetyState
@@ -66,7 +67,7 @@ class InstructionServerNode(RunnableNode):
         self._run: _Run | None = None
         self._endings: dict[bytes, Future[Ending]] = {}
         self._newest_epoch = self._floor = 0
-        self._policy = f"{self.get_namespace().rstrip('/')}/policy_node".lstrip("/")
+        self._policy = status_name(self, "policy_node")
         self._instruction = self.create_publisher(String, "instruction", _INSTRUCTION)
         self._stop = self.create_client(Trigger, "safety_filter_node/stop")
         self.create_subscription(ActionChunk, "action_chunk", self._on_chunk, qos.TEXT)

@@ -89,7 +89,6 @@ export class Cameras {
       view.canvas.getContext("2d").drawImage(picture, 0, 0);
       picture.close();
       view.takenAt = takenAt;
-      view.frames += 1;
     } finally {
       this.link.seenFrame(row.name, number); // only now, so that a slow page is sent less
     }
@@ -133,7 +132,7 @@ function makeView(row) {
   caption.append(label, problem, age);
   figure.append(picture, caption);
   figure.dataset.camera = row.name;
-  return { figure, canvas, svg, nothing, problem, age, takenAt: null, frames: 0 };
+  return { figure, canvas, svg, nothing, problem, age, takenAt: null };
 }
 
 // Points are shares of width and height, each with the gripper's opening there.
