@@ -101,7 +101,7 @@ class VoiceBridgeNode(RunnableNode):
         self.create_service(SetBool, "~/push_to_talk", self._on_push_service)
         self.create_timer(0.1, self._release)
         self.create_timer(1.0, self._publish_diagnostics)
-        if given.speak != "nothing" and self._speaker.trouble:
+        if self._speaker.trouble:
             self.get_logger().warning(self._speaker.trouble)
         how = {
             Mode.PUSH_TO_TALK: "while push_to_talk is true",
@@ -118,6 +118,7 @@ class VoiceBridgeNode(RunnableNode):
     def stop_working(self) -> None:
         """End the listening thread before its publishers go."""
         self._listener.stop()
+        self._release(at_once=True)
         self._speaker.hush()
 
     def _make_source(self) -> AudioSource:
@@ -180,7 +181,7 @@ class VoiceBridgeNode(RunnableNode):
     def _on_reasoning(self, message: Reasoning) -> None:
         if self._given.speak == "all" and message.final and message.epoch != self._spoken_epoch:
             self._spoken_epoch = message.epoch  # the model goes on speaking while it acts; once is enough for the ear
-            self._speaker.say(message.text)
+            self._say(message.text)
 
     def _on_status(self, message: SafetyStatus) -> None:
         latched = SafetyState(message.state) in LATCHED_STATES
@@ -211,8 +212,12 @@ class VoiceBridgeNode(RunnableNode):
         )
         name = reply.outcome.name.lower().replace("_", " ")
         self.get_logger().info(f'"{reply.text}" ({reply.confidence:.2f}): {name}; {reply.reason}')
-        if reply.say and self._given.speak != "nothing":
-            self._speaker.say(reply.say)
+        if reply.say:
+            self._say(reply.say)
+
+    def _say(self, text: str) -> None:
+        if not self._button:  # the microphone is muted while the robot speaks
+            self._speaker.say(text)
 
     def _press(self) -> None:
         """Press the emergency stop at once, and clear the instruction, so that a reset alone sets nothing in motion."""
@@ -222,10 +227,10 @@ class VoiceBridgeNode(RunnableNode):
         self._emergency.publish(Bool(data=True))
         self._instruction.publish(String())
 
-    def _release(self) -> None:
+    def _release(self, at_once: bool = False) -> None:
         """Let the pressed stop go, so that a reset is possible; not where somebody else holds one down too."""
         with self._stop_lock:
-            if self._release_at is None or time.monotonic() < self._release_at:
+            if self._release_at is None or not at_once and time.monotonic() < self._release_at:
                 return
             self._release_at = None
             if self._pressed_elsewhere:

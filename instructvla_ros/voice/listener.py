@@ -90,6 +90,7 @@ class Listener:
         self._rest = np.zeros(0, np.int16)
         self._utterance: list[Samples] = []
         self._early: Hypothesis | None = None
+        self._asked_early = False
         self._stopped_early = False
         self._talking = False
         self._talk_wanted = False
@@ -111,11 +112,11 @@ class Listener:
 
     def confirm(self) -> Reply:
         """What awaits a confirmation is right; the reply goes to ``on_reply`` too."""
-        return self._reply(lambda now: self._dialogue.confirm(now))
+        return self._reply(self._dialogue.confirm)
 
     def cancel(self) -> Reply:
         """What awaits a confirmation is wrong; the reply goes to ``on_reply`` too."""
-        return self._reply(lambda now: self._dialogue.cancel(now))
+        return self._reply(self._dialogue.cancel)
 
     def set_stopped(self, why: str) -> None:
         """Tell why the arm may not move; empty: it may."""
@@ -150,6 +151,9 @@ class Listener:
             except AudioError as error:
                 self._set_trouble(str(error))
                 self._forget()
+            except Exception as error:  # noqa: BLE001  # else nobody would listen any more, and nobody would know
+                self._set_trouble(f"{type(error).__name__}: {error}")
+                self._forget()
             self._look()
             self._ending.wait(RETRY_AFTER)
 
@@ -159,7 +163,9 @@ class Listener:
                 samples = self._source.read(READ_TIMEOUT)
                 self._look()
                 if samples is None:
+                    self._heed_button()
                     if self._source.ended:
+                        self._finish()
                         self._set_trouble(f"{self._source.name} has ended")
                         return
                     continue
@@ -185,13 +191,11 @@ class Listener:
         if len(self._levels) == self._levels.maxlen:
             self.state.level = max(self._levels)
             self._levels.clear()
-        wanted = self._talk_wanted
-        if wanted != self._talking:
-            self._press(wanted)
+        self._heed_button()
         if self._talking:
             self._utterance.append(frame)
             if self._detector.feed(frame).edge is Edge.BEGIN:
-                self._early = None
+                self._go_on()
             if self._detector.speaking:
                 self._recognise_early()
             if len(self._utterance) * FRAME_TIME >= LONGEST:
@@ -200,32 +204,54 @@ class Listener:
             return
         activity = self._detector.feed(frame)
         if activity.edge is Edge.BEGIN:
-            self._utterance, self._early, self._stopped_early = [], None, False
-        if len(activity.samples) or self._detector.speaking:
-            self._utterance.append(activity.samples if len(activity.samples) else frame)
+            self._begin()
+        if len(activity.samples):
+            self._utterance.append(activity.samples)
         if self._detector.speaking:
             self._recognise_early()
         elif activity.edge in (Edge.END, Edge.TOO_LONG):
             self.state.too_long += activity.edge is Edge.TOO_LONG
             self._end(self._detector.trailing_silence, addressed=False)
 
+    def _heed_button(self) -> None:
+        wanted = self._talk_wanted
+        if wanted != self._talking:
+            self._press(wanted)
+
+    def _finish(self) -> None:
+        """End the utterance in progress: no sound will end it."""
+        if self._talking or self._detector.speaking:
+            addressed = self._talking
+            self._detector.reset()
+            self._talking = self._talk_wanted = False
+            self._end(0.0, addressed=addressed)
+
     def _press(self, pressed: bool) -> None:
         self._detector.reset()
         self._talking = pressed
         if pressed:
-            self._utterance, self._early, self._stopped_early = [], None, False
+            self._begin()
         else:
             self._end(0.0, addressed=True)
+
+    def _begin(self) -> None:
+        self._utterance, self._stopped_early = [], False
+        self._go_on()
+
+    def _go_on(self) -> None:
+        """What was recognised at a pause is not all of it."""
+        self._early, self._asked_early = None, False
 
     def _recognise_early(self) -> None:
         """Recognise the utterance so far where a pause begins, and forget that where it goes on."""
         silent = self._detector.silence
         if silent < FRAME_TIME / 2:
-            self._early = None
-        elif self._early is None and silent >= EARLY_PAUSE - FRAME_TIME / 2:
+            self._go_on()
+        elif not self._asked_early and silent >= EARLY_PAUSE - FRAME_TIME / 2:
             engine = self._engine if self._engine.quick else self._stop_only
             if engine is None:
                 return
+            self._asked_early = True
             heard = self._recognise(engine)
             if self._engine.quick:
                 self._early = heard
@@ -243,7 +269,8 @@ class Listener:
         heard = self._early if self._early is not None else self._recognise(self._engine)
         if not (self._stopped_early and self._is_stop(heard)):
             self._give(heard, addressed=addressed, delay=silence + self._clock() - started)
-        self._utterance, self._early = [], None
+        self._utterance = []
+        self._go_on()
 
     def _recognise(self, engine: SpeechEngine) -> Hypothesis:
         samples = np.concatenate(self._utterance) if self._utterance else np.zeros(0, np.int16)
@@ -264,7 +291,8 @@ class Listener:
 
     def _forget(self) -> None:
         self._detector.reset()
-        self._utterance, self._early, self._talking = [], None, False
+        self._utterance, self._talking = [], False
+        self._go_on()
         self._rest = self._rest[:0]
 
     def _set_trouble(self, text: str) -> None:

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import threading
 import time
@@ -54,12 +55,13 @@ class _Blocks:
         self._queue: queue.SimpleQueue[Samples] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._waiting = 0
+        self.rate = RATE
         self.lost = 0.0
 
     def put(self, samples: Samples) -> None:
         with self._lock:
-            if self._waiting > KEPT * RATE:
-                self.lost += len(samples) / RATE
+            if self._waiting > KEPT * self.rate:
+                self.lost += len(samples) / self.rate
                 return
             self._waiting += len(samples)
         self._queue.put(samples)
@@ -146,6 +148,7 @@ class PushedSource:
         self.name = name
         self._rate, self._channels, self._clock = rate, channels, clock
         self._blocks = _Blocks()
+        self._blocks.rate = rate
         self._resampler = Resampler(rate)
         self._lock = threading.Lock()
         self._fault = ""
@@ -235,7 +238,6 @@ class MicrophoneSource:
         self._blocks = _Blocks()
         self._resampler = Resampler(RATE)
         self._heard_at = 0.0
-        self._troubles = 0
 
     @property
     def lost(self) -> float:
@@ -262,6 +264,7 @@ class MicrophoneSource:
                 rate = int(about["default_samplerate"])
             self._resampler = Resampler(rate)
             self._blocks.clear()
+            self._blocks.rate = rate
             self._stream = sounddevice.RawInputStream(
                 device=self._device,
                 channels=1,
@@ -300,11 +303,9 @@ class MicrophoneSource:
         """Close the device; a device that has gone may refuse that, and nothing can be done about it."""
         stream, self._stream = self._stream, None
         if stream is not None:
-            try:
+            with contextlib.suppress(Exception):  # whatever the library says of a device that is not there
                 stream.abort()
                 stream.close()
-            except Exception:  # noqa: BLE001  # whatever the library says of a device that is not there
-                self._troubles += 1
 
     def _on_block(self, data: Any, _frames: int, _time: Any, _status: Any) -> None:
         """Called by PortAudio's thread: keep the block and return."""
@@ -322,5 +323,9 @@ def _sounddevice() -> Any:
 
 
 def _known_devices(sounddevice: Any) -> str:
-    names = [f"{one['index']}: {one['name']}" for one in sounddevice.query_devices() if one["max_input_channels"] > 0]
+    try:
+        devices = sounddevice.query_devices()
+    except sounddevice.PortAudioError as error:
+        return f"The devices here cannot be listed: {error}"
+    names = [f"{one['index']}: {one['name']}" for one in devices if one["max_input_channels"] > 0]
     return f"Microphones here: {'; '.join(names)}" if names else "There is no microphone here; plug one in"

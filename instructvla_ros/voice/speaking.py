@@ -40,7 +40,8 @@ class Speaker:
         self._lock = threading.RLock()
         self._process: subprocess.Popen[bytes] | None = None
         self._started = self._ended = -float("inf")
-        self.trouble = "" if command else f"nothing is spoken: {PROGRAM} is missing (sudo apt-get install {PROGRAM})"
+        missing = f"nothing is spoken: {PROGRAM} is missing (sudo apt-get install {PROGRAM})"
+        self.trouble = missing if command is None else ""
 
     @property
     def speaking(self) -> bool:

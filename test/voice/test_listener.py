@@ -8,7 +8,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from instructvla_ros.voice.activity import FRAME
+from instructvla_ros.voice.activity import FRAME, UtteranceDetector
 from instructvla_ros.voice.audio import RATE, AudioError, Samples
 from instructvla_ros.voice.dialogue import Dialogue, Mode, Outcome, Reply
 from instructvla_ros.voice.engines import Hypothesis
@@ -91,7 +91,63 @@ def test_an_engine_that_is_slow_leaves_stops_to_a_quick_one() -> None:
     listener.feed(np.concatenate([quiet(1.0), loud(0.4), quiet(0.26)]))
     assert [reply.stop for reply in replies] == [True] and not slow.given
     listener.feed(quiet(1.0))
-    assert len(slow.given) == 1
+    assert len(slow.given) == 1 and len(quick.given) == 1, "once a pause, not once a frame of it"
+
+
+def test_a_button_that_is_let_go_ends_the_utterance_although_no_sound_comes_any_more() -> None:
+    engine, told = TellingEngine("lift the red cube"), threading.Event()
+    replies: list[Reply] = []
+
+    def on_reply(reply: Reply) -> None:
+        replies.append(reply)
+        told.set()
+
+    listener: Listener
+    source = Source(lambda: listener.talk(False))
+    source.push(loud(0.8))
+    listener = Listener(source, engine, Dialogue(TABLETOP, Mode.PUSH_TO_TALK, auto_confirm=True), on_reply)
+    listener.talk(True)
+    listener.start()
+    assert told.wait(WAIT)
+    listener.stop()
+    assert [reply.outcome for reply in replies] == [Outcome.SENT]
+
+
+def test_the_last_words_of_a_file_are_heard_however_long_a_pause_ends_an_utterance() -> None:
+    engine, told = TellingEngine("lift the red cube"), threading.Event()
+    source = Source(lambda: setattr(source, "ended", True))
+    source.push(np.concatenate([quiet(1.0), loud(0.8), quiet(0.5)]))
+    detector = UtteranceDetector(trailing_silence=2.0)
+    dialogue = Dialogue(TABLETOP, Mode.ALWAYS, auto_confirm=True)
+    listener = Listener(source, engine, dialogue, lambda reply: told.set(), detector=detector)
+    listener.start()
+    assert told.wait(WAIT)
+    listener.stop()
+    assert len(engine.given) >= 1
+
+
+def test_an_engine_that_fails_is_told_of_and_listening_goes_on(monkeypatch) -> None:
+    monkeypatch.setattr("instructvla_ros.voice.listener.RETRY_AFTER", 0.01)
+    troubles: list[str] = []
+    over = threading.Event()
+
+    class Failing(TellingEngine):
+        def recognise(self, samples: Samples) -> Hypothesis:
+            raise RuntimeError("out of memory")
+
+    def on_trouble(text: str) -> None:
+        troubles.append(text)
+        if len(troubles) > 2:
+            over.set()
+
+    source = Source(lambda: None)
+    source.push(np.concatenate([quiet(1.0), loud(0.8), quiet(1.0)]))
+    dialogue = Dialogue(TABLETOP, Mode.ALWAYS, auto_confirm=True)
+    listener = Listener(source, Failing("x"), dialogue, lambda reply: None, on_trouble=on_trouble)
+    listener.start()
+    assert over.wait(WAIT)
+    listener.stop()
+    assert troubles[:3] == ["", "RuntimeError: out of memory", ""]
 
 
 def test_with_a_talk_button_all_between_press_and_release_is_one_utterance() -> None:

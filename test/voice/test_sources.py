@@ -122,10 +122,11 @@ def test_a_microphone_that_is_unplugged_is_noticed_and_heard_again_when_it_is_ba
     assert source.read(0.01) is not None
 
 
-def test_sound_that_nobody_reads_is_dropped_and_counted_and_its_giver_never_waits() -> None:
-    source = PushedSource("topic audio", RATE)
+@pytest.mark.parametrize("rate", [8000, RATE, 48000])
+def test_sound_that_nobody_reads_is_dropped_and_counted_and_its_giver_never_waits(rate: int) -> None:
+    source = PushedSource("topic audio", rate)
     for _ in range(round(KEPT) + 5):
-        source.push(np.zeros(RATE, np.int16))
+        source.push(np.zeros(rate, np.int16))
     assert source.lost == pytest.approx(4.0, abs=1.01)
     got = 0
     while (samples := source.read(0.0)) is not None:

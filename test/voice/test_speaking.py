@@ -68,3 +68,8 @@ def test_a_failing_voice_is_told_of() -> None:
     assert speaker._process is not None
     speaker._process.wait(10.0)
     assert speaker.speaking and "exit code 3: is there a loudspeaker?" in speaker.trouble
+
+
+def test_silence_that_was_asked_for_is_no_trouble(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shutil.which", lambda name: None)
+    assert Speaker(command=[]).trouble == "" and Speaker().trouble
