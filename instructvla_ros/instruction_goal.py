@@ -13,7 +13,7 @@ from enum import Enum, IntEnum
 
 from instructvla_ros.asked_way import AskedWay, Extent
 from instructvla_ros.robot.action_chunk import ActionChunk
-from instructvla_ros.safety import SafetyState
+from instructvla_ros.safety import LATCHED_STATES, SafetyState
 
 
 class Outcome(IntEnum):
@@ -94,7 +94,6 @@ class Ending:
 
 _GRIPPER_STILL = 0.05  # change of the opening that counts as none
 _AT_REST = (SafetyState.INACTIVE, SafetyState.HOLDING, SafetyState.STOPPED)
-_STOPS = (SafetyState.STOPPING, SafetyState.STOPPED, SafetyState.FAULT)
 
 
 class InstructionGoal:
@@ -230,7 +229,7 @@ class InstructionGoal:
             self.wants = Wants.CLEARED
             why = f"no safety_status for {now - self._status_at:.1f} s: is safety_filter_node running?"
             self._end(now, Outcome.STOPPED, why)
-        elif self._state in _STOPS:
+        elif self._state in LATCHED_STATES:
             self.wants = Wants.CLEARED  # else a reset would set the arm in motion again
             self._end(now, Outcome.STOPPED, f"the safety filter stopped the arm: {self._reason}")
         elif self._stays(settings.settle_time):
@@ -261,7 +260,7 @@ class InstructionGoal:
                 self._end(now, outcome, f"{message}; the policy went on, so the filter was stopped: it needs a reset")
             elif now - self._stop_since > self._settings.rest_timeout:
                 self._end(now, outcome, f"{message}; THE ARM IS NOT KNOWN TO BE AT REST: {self._what_is_seen(now)}")
-        elif fresh and self._state in _STOPS:
+        elif fresh and self._state in LATCHED_STATES:
             self._end(now, outcome, f"{message}; the safety filter stopped the arm meanwhile: {self._reason}")
         elif at_rest and self._voided_at is not None:
             self._end(now, outcome, message)

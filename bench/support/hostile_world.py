@@ -8,10 +8,9 @@ import numpy as np
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from bench.support.rig import LATCHED
 from instructvla_ros.robot.action_chunk import DeltaReference
 from instructvla_ros.robot.kinematics import KinematicChain
-from instructvla_ros.safety import Intervention, SafetyLimits, SafetyState, Stops
+from instructvla_ros.safety import LATCHED_STATES, Intervention, SafetyLimits, SafetyState, Stops
 
 directions = st.integers(0, 2**32 - 1).map(lambda seed: np.random.default_rng(seed).normal(size=3))
 references = st.sampled_from(list(DeltaReference))
@@ -124,7 +123,7 @@ class HostileWorld(RuleBasedStateMachine):
 
     def _let_go_on(self):
         """What people do after a stop: wait for rest, reset."""
-        if self.rig.report.state in LATCHED:
+        if self.rig.report.state in LATCHED_STATES:
             for _ in range(25):
                 self.rig.step()
             self.rig.step(stops=Stops(reset=True))
@@ -176,7 +175,7 @@ class HostileWorld(RuleBasedStateMachine):
             stops = Stops(requested=press in ("stop", "both"), reset=press in ("reset", "both"))
             self.rig.step([self.rig.chunk((0.02, 0.0, 0.0))], stops)
             if stops.requested:
-                assert self.rig.report.state in LATCHED
+                assert self.rig.report.state in LATCHED_STATES
 
     @rule(ticks=st.integers(1, 30))
     def second_master(self, ticks):
@@ -211,10 +210,10 @@ class HostileWorld(RuleBasedStateMachine):
     @rule(emergency=st.booleans(), ticks=st.integers(1, 30), push=st.booleans())
     def stop(self, emergency, ticks, push):
         self.rig.step(stops=Stops(emergency=emergency, requested=not emergency))
-        assert self.rig.report.state in LATCHED
+        assert self.rig.report.state in LATCHED_STATES
         for _ in range(ticks):
             self.rig.step([self.rig.chunk((0.01, 0.0, 0.0))] if push else [], Stops(emergency=emergency))
-            assert self.rig.report.state in LATCHED
+            assert self.rig.report.state in LATCHED_STATES
         if ticks >= 22:
             assert self.rig.at_rest, "not at rest within the horizon"
 
@@ -232,11 +231,11 @@ class HostileWorld(RuleBasedStateMachine):
 
     @rule(emergency=st.booleans())
     def reset(self, emergency):
-        latched, still = self.rig.report.state in LATCHED, self.rig.at_rest
+        latched, still = self.rig.report.state in LATCHED_STATES, self.rig.at_rest
         before = self.rig.command.trajectory.positions[0].copy()
         self.rig.step(stops=Stops(emergency=emergency, reset=True))
         if emergency:
-            assert self.rig.report.state in LATCHED
+            assert self.rig.report.state in LATCHED_STATES
         elif latched and still:
             moved = np.abs(self.rig.command.trajectory.positions[-1] - before).max()
             apart = np.abs(self.rig.arm - before).max()

@@ -10,13 +10,20 @@ from instructvla_ros.robot.action_chunk import ActionChunk, DeltaReference
 from instructvla_ros.robot.joint_state import JointState
 from instructvla_ros.robot.kinematics import KinematicChain
 from instructvla_ros.robot.trajectory import JointTrajectory
-from instructvla_ros.safety import SafetyCommand, SafetyFilter, SafetyLimits, SafetyReport, SafetyState, Stops
+from instructvla_ros.safety import (
+    LATCHED_STATES,
+    SafetyCommand,
+    SafetyFilter,
+    SafetyLimits,
+    SafetyReport,
+    SafetyState,
+    Stops,
+)
 from instructvla_ros.safety.audit import CommandAudit
 from instructvla_ros.safety.states import TRANSITIONS
 
 PERIOD = 0.01  # [s]
 FRAME = "base_link"
-LATCHED = (SafetyState.STOPPING, SafetyState.STOPPED, SafetyState.FAULT)
 # Gripper some 22 cm above the table, pointing down and forward.
 READY = np.array([0.2, -0.3, 0.3, 0.0, 1.2, 0.0])
 
@@ -169,7 +176,7 @@ class Rig:
     def _watch_state(self, before: SafetyState, chunks: Sequence[ActionChunk]) -> None:
         """States follow each other as they may, and every change that the filter makes is reported."""
         state = self.report.state
-        if before in LATCHED and state not in LATCHED:
+        if before in LATCHED_STATES and state not in LATCHED_STATES:
             self.numbered = False
         followed = self.report.epoch, self.report.sequence
         self.numbered |= followed != self._followed
@@ -196,7 +203,7 @@ class Rig:
 
     def _set_anew(self, trajectory: JointTrajectory, positions: np.ndarray, velocities: np.ndarray) -> bool:
         """Whether this is the one jump there may be: an arm that was moved away at rest is held where it is."""
-        latched = self.report.state in LATCHED
+        latched = self.report.state in LATCHED_STATES
         apart = np.abs(positions - self.arm).max()
         return bool(
             (latched or self._stops.reset)

@@ -19,7 +19,7 @@ import numpy as np
 
 from instructvla_ros.console.plan import in_words, step_at, way_ahead
 from instructvla_ros.console.projection import CalibrationError, CameraPlace
-from instructvla_ros.console.reports import LATCHED_STATES, STATES, ActingLimit, Camera, Exchange, FilterStatus
+from instructvla_ros.console.reports import LATCHED_NAMES, STATES, ActingLimit, Camera, Exchange, FilterStatus
 from instructvla_ros.robot.action_chunk import ActionChunk
 from instructvla_ros.robot.gripper import GripperMapping
 from instructvla_ros.robot.joint_state import JointState, JointStateError
@@ -149,9 +149,9 @@ class Board:
                 self._limits[limit.limit, limit.subject] = at, limit
             self._limits = {key: entry for key, entry in self._limits.items() if at - entry[0] <= REMEMBERED}
             state = self.filter_state
-            if state in LATCHED_STATES and before not in LATCHED_STATES:
+            if state in LATCHED_NAMES and before not in LATCHED_NAMES:
                 self.tell(f"{state}: {status.reason}", "bad")
-            elif before in LATCHED_STATES and state not in LATCHED_STATES and before != "":
+            elif before in LATCHED_NAMES and state not in LATCHED_NAMES:
                 self.tell("the stop was released", "good")
 
     def put_reasoning(self, text: str, instruction: str, final: bool, stamp: float) -> None:
@@ -228,7 +228,7 @@ class Board:
     @property
     def latched(self) -> bool:
         """Whether the arm is stopped until a reset."""
-        return self.filter_state in LATCHED_STATES
+        return self.filter_state in LATCHED_NAMES
 
     def sample(self) -> None:
         """Add a point to the chart; the server does it before each state."""

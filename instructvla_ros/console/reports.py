@@ -6,10 +6,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-STATES = ("inactive", "holding", "moving", "stopping", "stopped", "fault")
+from instructvla_ros.safety import LATCHED_STATES, SafetyState
+
+STATES = tuple(state.name.lower() for state in SafetyState)
 """Names of the states by their numbers in SafetyStatus.msg."""
 
-LATCHED_STATES = ("stopping", "stopped", "fault")
+LATCHED_NAMES = tuple(state.name.lower() for state in LATCHED_STATES)
+"""Names of those that last until a reset."""
 
 
 @dataclass(frozen=True)

@@ -43,6 +43,7 @@ from instructvla_ros.policy.profile_interface import STREAMED_SPEEDS
 from instructvla_ros.robot.joint_state import JointState
 from instructvla_ros.robot.joint_state_merger import JointStateMerger
 from instructvla_ros.safety import (
+    LATCHED_STATES,
     Intervention,
     SafetyCommand,
     SafetyFilter,
@@ -327,7 +328,7 @@ class SafetyFilterNode(RunnableNode):
     def _publish_diagnostics(self) -> None:
         report = self._report
         level, summary = DiagnosticStatus.OK, f"{report.state.name.lower()}: {report.reason}"
-        if report.state in (SafetyState.FAULT, SafetyState.STOPPED, SafetyState.STOPPING):
+        if report.state in LATCHED_STATES:
             level = DiagnosticStatus.ERROR
         elif report.state is SafetyState.INACTIVE or not self._armed:
             level = DiagnosticStatus.WARN
@@ -362,7 +363,7 @@ def _not_ready(why: str) -> SafetyReport:
 
 def _refusal(report: SafetyReport) -> str:
     """Why a reset was not granted in the step of this report; empty if it was."""
-    if report.state not in (SafetyState.STOPPING, SafetyState.STOPPED, SafetyState.FAULT):
+    if report.state not in LATCHED_STATES:
         return ""
     refusals = [entry.message for entry in report.interventions if entry.limit == "reset"]
     return refusals[0] if refusals else f"reset refused: {report.reason}"

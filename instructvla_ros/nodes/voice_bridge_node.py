@@ -27,7 +27,7 @@ from instructvla_ros.nodes import qos
 from instructvla_ros.nodes.diagnostics import diagnostic
 from instructvla_ros.nodes.running import RunnableNode, run_node
 from instructvla_ros.parameters import VOICE_BRIDGE_NODE, declare
-from instructvla_ros.safety import SafetyState
+from instructvla_ros.safety import LATCHED_STATES
 from instructvla_ros.voice.activity import UtteranceDetector
 from instructvla_ros.voice.dialogue import Dialogue, Mode, Outcome, Reply
 from instructvla_ros.voice.engines import make_engine
@@ -37,7 +37,6 @@ from instructvla_ros.voice.speaking import Speaker
 from instructvla_ros.voice.vocabulary import Vocabulary
 
 RELEASE_AFTER = 0.5  # how long the emergency stop is held down [s]: the filter latches it at once
-LATCHED_STATES = (SafetyState.STOPPING, SafetyState.STOPPED, SafetyState.FAULT)
 _AUDIO = QoSProfile(depth=100, reliability=ReliabilityPolicy.RELIABLE)  # every frame counts, and they come often
 
 
@@ -184,7 +183,7 @@ class VoiceBridgeNode(RunnableNode):
             self._say(message.text)
 
     def _on_status(self, message: SafetyStatus) -> None:
-        latched = SafetyState(message.state) in LATCHED_STATES
+        latched = message.state in LATCHED_STATES
         self._listener.set_stopped((message.reason or "see safety_status") if latched else "")
 
     def _on_emergency_stop(self, message: Bool) -> None:

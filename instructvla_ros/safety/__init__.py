@@ -4,9 +4,10 @@
 
 from instructvla_ros.safety.filter import SafetyFilter
 from instructvla_ros.safety.limits import BodyShape, JointLimit, KeepOutBox, LimitsError, SafetyLimits, WorkspaceBox
-from instructvla_ros.safety.report import Intervention, SafetyCommand, SafetyReport, SafetyState, Stops
+from instructvla_ros.safety.report import LATCHED_STATES, Intervention, SafetyCommand, SafetyReport, SafetyState, Stops
 
 __all__ = [
+    "LATCHED_STATES",
     "BodyShape",
     "Intervention",
     "JointLimit",

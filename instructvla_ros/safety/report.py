@@ -21,6 +21,10 @@ class SafetyState(IntEnum):
     FAULT = 5  # a broken promise or input latched the stop
 
 
+LATCHED_STATES = (SafetyState.STOPPING, SafetyState.STOPPED, SafetyState.FAULT)
+"""States that last until a reset."""
+
+
 @dataclass(frozen=True)
 class Stops:
     """Who wants the arm to stop, and whether it may go on.

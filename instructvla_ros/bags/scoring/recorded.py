@@ -27,10 +27,8 @@ from instructvla_ros.robot.action_chunk import ActionChunk, DeltaReference
 from instructvla_ros.robot.joint_state import JointState
 from instructvla_ros.robot.joint_state_merger import JointStateMerger
 from instructvla_ros.robot.poses import pose
-from instructvla_ros.safety import SafetyState
+from instructvla_ros.safety import LATCHED_STATES
 from instructvla_ros.timing import NANOSECONDS
-
-_STOPS = (SafetyState.STOPPING, SafetyState.STOPPED, SafetyState.FAULT)
 
 
 @dataclass
@@ -125,7 +123,7 @@ def read_recorded(bag: Bag, topics: Topics, profile: RobotProfile, instruction: 
             if ours and np.isfinite(where).all() and np.isfinite(turned).all() and turned.any():
                 recorded.poses.append((_stamp(bag, message, time), where, turned))
         elif message.topic == topics.status:
-            stopped = content.state in _STOPS
+            stopped = content.state in LATCHED_STATES
             if stopped and stop_began is None:
                 stop_began = time
             elif not stopped and stop_began is not None:
