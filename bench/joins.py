@@ -137,10 +137,7 @@ class Follower:
             if place not in at_joins or place > joins[0][0]:
                 where.append((float(shifts[place - 1]), float(turns[place - 1])))
         for place, chunk in joins[1:]:
-            steps = np.hstack((chunk.translations, chunk.rotations))
-            way = np.concatenate((np.zeros((1, 6)), np.cumsum(steps, axis=0)))
-            ends = chunk.stamp + chunk.period * np.arange(len(way))
-            assumed = np.array([np.interp(times[place], ends, way[:, axis]) for axis in range(6)])
+            assumed = np.array([np.interp(times[place], chunk.edges, way) for way in chunk.travelled.T])
             then = int(np.argmin(np.abs(times - chunk.stamp)))
             done = np.append(
                 poses[place, :3, 3] - poses[then, :3, 3],

@@ -98,7 +98,5 @@ def _is_finite(chunk: ActionChunk) -> bool:
 
 def _gone(chunk: ActionChunk, start: float, end: float) -> np.ndarray:
     """``(6,)`` what the steps of a chunk between two instants come to."""
-    steps = np.concatenate((chunk.translations, chunk.rotations), axis=1)  # (H, 6)
-    ends = chunk.stamp + chunk.period * np.arange(len(chunk) + 1)
-    travelled = np.concatenate((np.zeros((1, 6)), np.cumsum(steps, axis=0)))
-    return np.array([np.interp(end, ends, each) - np.interp(start, ends, each) for each in travelled.T])
+    edges = chunk.edges
+    return np.array([np.interp(end, edges, each) - np.interp(start, edges, each) for each in chunk.travelled.T])

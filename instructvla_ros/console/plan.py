@@ -67,7 +67,7 @@ def way_ahead(chunk: ActionChunk | None, now: float, start: np.ndarray) -> tuple
         return np.zeros(0), np.zeros((0, 3)), np.zeros(0)
     steps = chunk.translations[first:].copy()
     steps[0] *= 1.0 - (passed - first)
-    ends = chunk.stamp + chunk.period * np.arange(first + 1, len(chunk) + 1) - now
+    ends = chunk.edges[first + 1 :] - now
     points = np.vstack([start, start + np.cumsum(steps, axis=0)])
     return np.append(0.0, ends), points, np.append(chunk.grippers[first], chunk.grippers[first:])
 

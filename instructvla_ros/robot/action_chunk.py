@@ -54,3 +54,17 @@ class ActionChunk:
 
     def __len__(self) -> int:
         return len(self.grippers)
+
+    @property
+    def edges(self) -> np.ndarray:
+        """Beginning and ends ``(H + 1,)`` of the steps [s]."""
+        return self.stamp + self.period * np.arange(len(self) + 1)
+
+    @property
+    def travelled(self) -> np.ndarray:
+        """How far the steps have gone at each of the edges, ``(H + 1, 6)`` [m, rad].
+
+        Rotation vectors of single steps are small and count as additive.
+        """
+        steps = np.concatenate((self.translations, self.rotations), axis=1)  # (H, 6)
+        return np.concatenate((np.zeros((1, 6)), np.cumsum(steps, axis=0)))

@@ -63,8 +63,7 @@ class CommandedPath:
         """
         covered = now if self.chunk is None else self._covered
         ahead = -self._ahead(covered) if self.chunk is not None and start is None else np.zeros(6)
-        steps = np.concatenate((chunk.translations, chunk.rotations), axis=1)  # (H, 6)
-        self._travelled = np.concatenate((np.zeros((1, 6)), np.cumsum(steps, axis=0)))
+        self._travelled = chunk.travelled  # (H + 1, 6)
         means = 0.5 * chunk.period * (self._travelled[:-1] + self._travelled[1:])
         self._summed = np.concatenate((np.zeros((1, 6)), np.cumsum(means, axis=0)))
         self._rounding = min(_ROUNDING_TIME, _ROUNDING_STEPS * chunk.period)

@@ -18,7 +18,7 @@ from instructvla_ros.training.frames import Frame, Label
 from instructvla_ros.training.language.commands import UNKNOWN_NAMES, Command, Speaker, obscured, roughened
 from instructvla_ros.training.language.facts import motion
 from instructvla_ros.training.language.questions import Questioner
-from instructvla_ros.training.language.words import TASKS
+from instructvla_ros.training.language.words import COMMAND, LANGUAGE, TASKS
 from instructvla_ros.training.objectives import NOWHERE, ROLES, Batch
 from instructvla_ros.training.packing import pack
 from instructvla_ros.training.settings import StageSettings
@@ -141,6 +141,8 @@ class Composer:
         if frame.facts is None or intent is None:
             reasoning = (label.reasoning or f"{motion(label.chunk, frame.opening)}.") if self._reasons(random) else None
             return _Said(self._action_prompt(label.instruction.lower(), reasoning), label=self._acting(label))
+        if random.random() < settings.explained:
+            return self._explained(frame, label, random)
         speaker = Speaker(random)
         if random.random() < settings.absent:
             command = speaker.absent(frame.facts, intent.task, UNKNOWN_NAMES)
@@ -161,6 +163,20 @@ class Composer:
             label=self._acting(label),
             task=TASKS.index(command.intent.task) if command.intent.target is not None else NOWHERE,
         )
+
+    def _explained(self, frame: Frame, label: Label, random: Random) -> _Said:
+        """A command in words that are never acted on in training: what is learned is to say what it means."""
+        assert frame.facts is not None and label.intent is not None
+        scholar, settings = Speaker(random, LANGUAGE, COMMAND), self._settings
+        if random.random() < settings.absent:
+            command = scholar.absent(frame.facts, label.intent.task, UNKNOWN_NAMES, known_from=COMMAND)
+            label = Label(_rest(label.chunk, frame.opening))
+        else:
+            known_from = random.choice((COMMAND, LANGUAGE))
+            command = scholar.any(frame.facts, label.intent, settings.situated, 0.0, known_from)
+        text = roughened(command.text, random) if random.random() < settings.rough else command.text
+        words = command.reasoning(frame.facts, motion(label.chunk, frame.opening))
+        return _Said(self._action_prompt(text, words), target=command.intent.target)
 
     def _reasons(self, random: Random) -> bool:
         return random.random() < self._settings.reasoning

@@ -41,6 +41,8 @@ class StageSettings:
         situated: share of the commands whose goal is implied.
         plain: share of the commands in the plainest words.
         absent: share of the commands about a thing that is not there.
+        explained: share of the commands in words of the ``language`` tier, of which only the meaning is learned: they
+            have no actions.
         rough: share of the texts with a slip of the pen.
     """
 
@@ -56,6 +58,7 @@ class StageSettings:
     situated: float
     plain: float
     absent: float
+    explained: float
     rough: float
 
 

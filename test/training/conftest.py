@@ -94,6 +94,7 @@ def toy_settings(folder: Path) -> TrainingSettings:
         situated=0.2,
         plain=0.4,
         absent=0.1,
+        explained=0.2,
         rough=0.1,
     )
     stages = {

@@ -193,7 +193,7 @@ def test_a_thing_beside_which_another_is_to_be_put_is_pointed_at_too(settings, t
     frame = training.frames[0]
     label = replace(frame.labels[0], intent=Intent("put_next_to", 0, 2))
     model = InstructVLA.from_pretrained(finished / "stages" / ACTION)
-    stage = replace(settings.stages[ACTION], commands=1, questions=0, absent=0.0, situated=0.0)
+    stage = replace(settings.stages[ACTION], commands=1, questions=0, absent=0.0, situated=0.0, explained=0.0)
     settings = replace(settings, stages={**settings.stages, ACTION: stage})
     composer = train(settings, finished.parent / "unused")._composer(
         ACTION, model, [replace(frame, labels=(label,))], points=True, augment=False

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from instructvla_ros.bags.scoring.references import STEP, Reference, as_steps, edges_of
+from instructvla_ros.bags.scoring.references import STEP, Reference, as_steps
 from instructvla_ros.bags.scoring.ways import SAME_TIME
 from instructvla_ros.robot.action_chunk import ActionChunk
 
@@ -72,7 +72,7 @@ def align(chunks: Sequence[ActionChunk], reference: Reference, spans: Spans) -> 
     length = len(chunks[0]) if chunks else 0
     recorded, left_out = np.full((len(chunks), length, STEP), np.nan), 0
     for row, chunk in enumerate(chunks):
-        steps, edges = reference.steps(chunk), edges_of(chunk)
+        steps, edges = reference.steps(chunk), chunk.edges
         out = edges[1:] > spans.end_of_instruction(chunk.stamp) + SAME_TIME
         for start, end in spans.stopped:
             out |= (edges[1:] > start + SAME_TIME) & (edges[:-1] < end - SAME_TIME)

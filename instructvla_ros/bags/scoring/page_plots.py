@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from instructvla_ros.bags.scoring.plots import Plot, range_of
-from instructvla_ros.bags.scoring.references import Reference, as_steps, edges_of
+from instructvla_ros.bags.scoring.references import Reference, as_steps
 from instructvla_ros.bags.scoring.scores import BagScore, PolicyScore
 from instructvla_ros.robot.action_chunk import ActionChunk
 
@@ -76,10 +76,10 @@ def chunk_plots(chunks: Sequence[ActionChunk | None], reference: Reference, styl
     values = range_of(done, *(way for way in ways if way is not None), least=10.0)
     for axis, name in enumerate(_AXES):
         plot = Plot(f"{name} [mm]", "s", (0.0, len(shown) * shown.period), values, width=150.0, height=120.0)
-        plot.line((edges_of(shown) - shown.stamp)[: len(done)], done[:, axis], "done")
+        plot.line((shown.edges - shown.stamp)[: len(done)], done[:, axis], "done")
         for chunk, way, style in zip(chunks, ways, styles, strict=False):
             if chunk is not None and way is not None:
-                plot.line(edges_of(chunk) - chunk.stamp, way[:, axis], style)
+                plot.line(chunk.edges - chunk.stamp, way[:, axis], style)
         yield plot
 
 
@@ -94,7 +94,7 @@ def _whiskers(of: BagScore, bag: BagScore, axis: int) -> Iterator[tuple[np.ndarr
     every = max(1, len(of.chunks) // _MOST_WHISKERS)
     for chunk in of.chunks[::every]:
         start = 1e3 * bag.way.poses.at(np.array([chunk.stamp]))[0][0, axis]
-        yield edges_of(chunk) - bag.start, start + _way(as_steps(chunk))[:, axis]
+        yield chunk.edges - bag.start, start + _way(as_steps(chunk))[:, axis]
 
 
 def _gripper_plot(

@@ -41,7 +41,7 @@ class WayReference:
 
     def steps(self, chunk: ActionChunk) -> np.ndarray:
         """See :class:`Reference`."""
-        edges = edges_of(chunk)
+        edges = chunk.edges
         steps = self.poses.steps(edges)
         openings = np.full(len(chunk), np.nan) if self.openings is None else self.openings.at(edges[1:])
         return np.column_stack((steps, np.where(np.isfinite(steps[:, 0]), openings, np.nan)))
@@ -70,7 +70,7 @@ class ChunkReference:
             count = min(len(chunk), len(recorded))
             steps[:count] = as_steps(recorded)[:count]
             return steps
-        edges, ends = edges_of(chunk), edges_of(recorded)
+        edges, ends = chunk.edges, recorded.edges
         way = way_of(recorded, edges)
         steps[:, :6] = np.diff(way, axis=0)
         openings = OpeningTrack(ends[:-1], recorded.grippers).at(edges[1:] - 0.5 * chunk.period)
@@ -96,18 +96,9 @@ def as_steps(chunk: ActionChunk) -> np.ndarray:
     return np.column_stack((chunk.translations, chunk.rotations, chunk.grippers))
 
 
-def edges_of(chunk: ActionChunk) -> np.ndarray:
-    """Beginning and ends ``(H + 1,)`` of a chunk's steps [s]."""
-    return chunk.stamp + chunk.period * np.arange(len(chunk) + 1)
-
-
 def way_of(chunk: ActionChunk, times: np.ndarray) -> np.ndarray:
-    """How far a chunk has gone ``(K, 6)`` [m, rad] at times ``(K,)`` [s]; NaN before and after it.
-
-    Rotation vectors of single steps are small and count as additive.
-    """
-    ends = edges_of(chunk)
-    way = np.concatenate((np.zeros((1, 6)), np.cumsum(as_steps(chunk)[:, :6], axis=0)))
+    """How far a chunk has gone ``(K, 6)`` [m, rad] at times ``(K,)`` [s]; NaN before and after it."""
+    ends, way = chunk.edges, chunk.travelled
     inside = (times >= ends[0] - SAME_TIME) & (times <= ends[-1] + SAME_TIME)
     columns = [np.interp(times, ends, way[:, axis]) for axis in range(6)]
     return np.where(inside[:, None], np.column_stack(columns), np.nan)

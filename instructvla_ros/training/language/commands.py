@@ -162,13 +162,14 @@ class Speaker:
         text = self._situation(sentence, intent, concept, noun, self._other(facts, intent))
         return Command(self._wrapped(text, 0.4), intent, SITUATED, f"{concept} is {thing.color}")
 
-    def absent(self, facts: Facts, task: str, unknown: float = 0.0) -> Command:
+    def absent(self, facts: Facts, task: str, unknown: float = 0.0, known_from: str | None = None) -> Command:
         """A command about a thing that is not there: ``pick up the purple banana``.
 
         Args:
             facts: what is on the table.
             task: what is to be done with it.
             unknown: share of the things with a noun whose noun is no word at all.
+            known_from: tier of the other nouns; None for that of all words.
         """
         present = {thing.name for thing in facts.things}
         colors = {thing.color for thing in facts.things}
@@ -184,7 +185,7 @@ class Speaker:
             name = f"{self._choose(COLORS[color].command)} {self._choose(ANY_THING.command)}"
         else:
             is_word = not unknown or self._random.random() > unknown
-            noun = self._choose(ABSENT_THINGS.of(self._tier)) if is_word else nonsense(self._random)
+            noun = self._choose(ABSENT_THINGS.of(known_from or self._tier)) if is_word else nonsense(self._random)
             color = self._choose((*COLORS, "", "", "", "big", "small", "old"))
             plain = name = f"{color} {noun}".strip()
         other = self._name(facts, self._random.randrange(len(facts.things))) if facts.things else "the wall"
@@ -192,11 +193,13 @@ class Speaker:
         text = self._wrapped(self._deed(intent, f"the {name}", other))
         return Command(text, intent, ABSENT, absent=plain)
 
-    def any(self, facts: Facts, intent: Intent, situated: float = 0.25, plain: float = 0.2) -> Command:
-        """A training command of any kind, with these shares of situated and of plain ones."""
+    def any(
+        self, facts: Facts, intent: Intent, situated: float = 0.25, plain: float = 0.2, known_from: str = COMMAND
+    ) -> Command:
+        """A command of any kind, with these shares of situated and of plain ones, and concepts of this tier."""
         kind = self._random.random()
         if kind < situated:
-            command = self.situated(facts, intent)
+            command = self.situated(facts, intent, known_from)
             if command is not None:
                 return command
         return self.atomic(facts, intent) if kind > 1.0 - plain else self.aggregation(facts, intent)

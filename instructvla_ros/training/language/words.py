@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The words of the table-top: what things, colours, shapes and deeds are called, and from where a model may know them.
 
-Every word has a tier. ``command`` words occur in training commands. ``language`` words occur in questions, definitions
-and rewritings alone, never in a command with actions: what a large model would know from its pretraining. Commands
-with them test whether words reach the arm (instruction aggregation and situated reasoning).
+Every word has a tier. ``command`` words occur in training commands. ``language`` words occur in questions, definitions,
+rewritings and commands that are only explained, never in a command with actions: what a large model would know from its
+pretraining. Commands with them test whether words reach the arm (instruction aggregation and situated reasoning).
 """
 
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ class Words:
 
     Attributes:
         command: words of training commands; the first is the plain one.
-        language: words that only questions, definitions and rewritings use.
+        language: words that no training command with actions uses.
     """
 
     command: tuple[str, ...]
