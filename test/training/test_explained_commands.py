@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Commands in words of the language tier are explained and never acted on."""
 
+import re
 from dataclasses import replace
 from random import Random
 
@@ -42,7 +43,7 @@ def text_of(model, one):
 
 
 def has_word(text):
-    return any(word in text for word in _WORDS)
+    return any(re.search(rf"\b{word}\b", text) for word in _WORDS)
 
 
 def test_no_command_that_is_acted_on_has_a_word_of_the_language_tier(model, said):
