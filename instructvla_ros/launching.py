@@ -15,9 +15,21 @@ from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterValue
 
 from instructvla_ros.bringup import PACKAGE, NodeProcess
-from instructvla_ros.parameters import VOICE_BRIDGE_NODE
+from instructvla_ros.parameters import VOICE_BRIDGE_NODE, Parameter
 
 SWITCH = ("true", "false")
+
+
+def declared(parameter: Parameter) -> DeclareLaunchArgument:
+    """A launch argument for a node's parameter."""
+    unit = f" [{parameter.unit}]" if parameter.unit else ""
+    switch = isinstance(parameter.default, bool)
+    return DeclareLaunchArgument(
+        parameter.name,
+        default_value=str(parameter.default).lower() if switch else str(parameter.default),
+        choices=SWITCH if switch else parameter.choices or None,
+        description=parameter.description + unit,
+    )
 
 
 def voice_arguments() -> list[DeclareLaunchArgument]:
@@ -29,15 +41,8 @@ def voice_arguments() -> list[DeclareLaunchArgument]:
             default_value="",
             description="What the voice bridge listens to: microphone, topic, or a wav file; empty: there is none.",
         ),
-        DeclareLaunchArgument(
-            "listen",
-            default_value=str(voice["listen"].default),
-            choices=voice["listen"].choices,
-            description=voice["listen"].description,
-        ),
-        DeclareLaunchArgument(
-            "auto_confirm", default_value="false", choices=SWITCH, description=voice["auto_confirm"].description
-        ),
+        declared(voice["listen"]),
+        declared(voice["auto_confirm"]),
     ]
 
 

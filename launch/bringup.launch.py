@@ -13,23 +13,11 @@ from launch.actions import DeclareLaunchArgument, OpaqueFunction, SetEnvironment
 from launch.substitutions import LaunchConfiguration
 
 from instructvla_ros.bringup import MACHINES, PASSED_ON, bringup_processes, network_environment
-from instructvla_ros.launching import SWITCH, node_action, voice_arguments
+from instructvla_ros.launching import SWITCH, declared, node_action, voice_arguments
 from instructvla_ros.parameters import CONSOLE_NODE, POLICY_NODE, Parameter
 
 DESCRIPTIONS = {parameter.name: parameter.description for parameter in POLICY_NODE}
 CONSOLE = {parameter.name: parameter for parameter in CONSOLE_NODE}
-
-
-def declared(parameter: Parameter) -> DeclareLaunchArgument:
-    """A launch argument for a node's parameter."""
-    unit = f" [{parameter.unit}]" if parameter.unit else ""
-    switch = isinstance(parameter.default, bool)
-    return DeclareLaunchArgument(
-        parameter.name,
-        default_value=str(parameter.default).lower() if switch else str(parameter.default),
-        choices=SWITCH if switch else parameter.choices or None,
-        description=parameter.description + unit,
-    )
 
 
 def value_of(parameter: Parameter, text: str) -> bool | int | float | str:
@@ -117,12 +105,7 @@ def generate_launch_description() -> LaunchDescription:
                 default_value=str(CONSOLE["address"].default),
                 description=CONSOLE["address"].description,
             ),
-            DeclareLaunchArgument(
-                "stop_on_disconnect",
-                default_value="false",
-                choices=SWITCH,
-                description=CONSOLE["stop_on_disconnect"].description,
-            ),
+            declared(CONSOLE["stop_on_disconnect"]),
             DeclareLaunchArgument(
                 "machine",
                 default_value=MACHINES[0],

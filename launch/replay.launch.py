@@ -24,11 +24,10 @@ from launch.event_handlers import OnProcessExit
 from launch.substitutions import LaunchConfiguration
 
 from instructvla_ros.bringup import command_topics, network_environment, replay_processes, rosbag2_command
-from instructvla_ros.launching import end_with, node_action
+from instructvla_ros.launching import SWITCH, declared, end_with, node_action
 from instructvla_ros.parameters import PLAYER_NODE, POLICY_NODE
 
-SWITCH = ("true", "false")
-DESCRIPTIONS = {parameter.name: parameter.description for parameter in (*POLICY_NODE, *PLAYER_NODE)}
+PARAMETERS = {parameter.name: parameter for parameter in (*POLICY_NODE, *PLAYER_NODE)}
 
 
 def start_nodes(context: LaunchContext) -> list[Action]:
@@ -69,12 +68,12 @@ def generate_launch_description() -> LaunchDescription:
     """Arguments, network settings and nodes."""
     return LaunchDescription(
         [
-            DeclareLaunchArgument("bag", description=DESCRIPTIONS["bag"]),
-            DeclareLaunchArgument("robot", description=DESCRIPTIONS["robot"]),
-            DeclareLaunchArgument("checkpoint", description=DESCRIPTIONS["checkpoint"]),
-            DeclareLaunchArgument("rate", default_value="1.0", description=DESCRIPTIONS["rate"]),
-            DeclareLaunchArgument("start", default_value="0.0", description=DESCRIPTIONS["start"]),
-            DeclareLaunchArgument("loop", default_value="false", choices=SWITCH, description=DESCRIPTIONS["loop"]),
+            DeclareLaunchArgument("bag", description=PARAMETERS["bag"].description),
+            DeclareLaunchArgument("robot", description=PARAMETERS["robot"].description),
+            DeclareLaunchArgument("checkpoint", description=PARAMETERS["checkpoint"].description),
+            declared(PARAMETERS["rate"]),
+            declared(PARAMETERS["start"]),
+            declared(PARAMETERS["loop"]),
             DeclareLaunchArgument(
                 "remaps", default_value="", description="Topics of the bag under other names: '/a:=/b /c:=/d'."
             ),
@@ -95,14 +94,9 @@ def generate_launch_description() -> LaunchDescription:
                 choices=SWITCH,
                 description="Whether commands go to the profile's driver; else under replay/.",
             ),
-            DeclareLaunchArgument("device", default_value="auto", description=DESCRIPTIONS["device"]),
-            DeclareLaunchArgument(
-                "image_transport",
-                default_value="profile",
-                choices=("profile", "raw", "compressed"),
-                description=DESCRIPTIONS["image_transport"],
-            ),
-            DeclareLaunchArgument("seed", default_value="-1", description=DESCRIPTIONS["seed"]),
+            declared(PARAMETERS["device"]),
+            declared(PARAMETERS["image_transport"]),
+            declared(PARAMETERS["seed"]),
             *(SetEnvironmentVariable(*item) for item in network_environment(os.environ, alone=True).items()),
             OpaqueFunction(function=start_nodes),
         ]

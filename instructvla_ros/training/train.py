@@ -67,7 +67,7 @@ class Training:
         self, settings: TrainingSettings, out: Path, processes: Processes, curves: bool = True, config: str = ""
     ) -> None:
         self.settings, self.out = settings, out
-        self.precision = settings.precision or quickest_precision(processes.device)
+        self.precision = settings.precision or _agreed_precision(processes)
         self._processes = processes
         self._work = out / "training"
         self._curves = curves
@@ -243,6 +243,12 @@ def _copy_base(start: OfficialStart, model: InstructVLA, out: Path) -> str:
         if file.suffix in (".json", ".txt") and not file.name.endswith(".index.json"):
             shutil.copyfile(file, copy / file.name)
     return base.name
+
+
+def _agreed_precision(processes: Processes) -> torch.dtype:
+    """The first process's, since processes that compute differently do not add up."""
+    kinds = (torch.float32, torch.bfloat16)
+    return kinds[processes.agree(kinds.index(quickest_precision(processes.device)))]
 
 
 def main(argv: Sequence[str] | None = None) -> int:

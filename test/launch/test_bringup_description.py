@@ -38,7 +38,9 @@ ROOT = Path(__file__).resolve().parents[2]
 def declared_arguments(launch_file: str) -> set[str]:
     tree = ast.parse((ROOT / "launch" / launch_file).read_text(encoding="utf-8"))
     calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)]
-    names = [call.args[0] for call in calls if call.func.id == "DeclareLaunchArgument"]  # type: ignore[attr-defined]
+    firsts = [call.args[0] for call in calls if call.func.id in ("DeclareLaunchArgument", "declared")]  # type: ignore[attr-defined]
+    # a name, or a node's parameter by its name
+    names = [first.slice if isinstance(first, ast.Subscript) else first for first in firsts]
     return {name.value for name in names if isinstance(name, ast.Constant)}
 
 
