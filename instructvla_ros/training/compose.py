@@ -166,16 +166,17 @@ class Composer:
 
     def _explained(self, frame: Frame, label: Label, random: Random) -> _Said:
         """A command in words that are never acted on in training: what is learned is to say what it means."""
-        assert frame.facts is not None and label.intent is not None
+        facts, intent = frame.facts, label.intent
+        assert facts is not None and intent is not None
         scholar, settings = Speaker(random, LANGUAGE, COMMAND), self._settings
         if random.random() < settings.absent:
-            command = scholar.absent(frame.facts, label.intent.task, UNKNOWN_NAMES, known_from=COMMAND)
+            command = scholar.absent(facts, intent.task, UNKNOWN_NAMES, known_from=COMMAND)
             label = Label(_rest(label.chunk, frame.opening))
         else:
             known_from = random.choice((COMMAND, LANGUAGE))
-            command = scholar.any(frame.facts, label.intent, settings.situated, 0.0, known_from)
+            command = scholar.any(facts, intent, settings.situated, 0.0, known_from)
         text = roughened(command.text, random) if random.random() < settings.rough else command.text
-        words = command.reasoning(frame.facts, motion(label.chunk, frame.opening))
+        words = command.reasoning(facts, motion(label.chunk, frame.opening))
         return _Said(self._action_prompt(text, words), target=command.intent.target)
 
     def _reasons(self, random: Random) -> bool:

@@ -94,11 +94,17 @@ def toy_settings(folder: Path) -> TrainingSettings:
         situated=0.2,
         plain=0.4,
         absent=0.1,
-        explained=0.2,
+        explained=0.0,
         rough=0.1,
     )
     stages = {
-        name: replace(stage, steps=_STEPS[name], flow_times=2 if name in (ACTION, TUNING) else 0) for name in STAGES
+        name: replace(
+            stage,
+            steps=_STEPS[name],
+            flow_times=2 if name in (ACTION, TUNING) else 0,
+            explained=0.2 if name in (LANGUAGE, TUNING) else 0.0,
+        )
+        for name in STAGES
     }
     model = NewModel(
         width=64,
