@@ -3,6 +3,7 @@
 """How many examples property tests try: `pytest --hypothesis-profile=thorough` tries many more. A disk to fill up."""
 
 import os
+import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +18,11 @@ settings.load_profile("default_here")
 
 # Threads of several processes wait for each other on a busy machine: one each is quicker.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# A shell that starts tests in the background has them ignore Ctrl-C, and what they start inherits that: processes that
+# a test interrupts would go on.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture

@@ -21,6 +21,10 @@ class CommandRefused(ValueError):
     """The driver does not take a command."""
 
 
+class CommandTooLate(CommandRefused):
+    """A trajectory is over before it comes, as on a machine that has no time for filter or driver."""
+
+
 @dataclass(frozen=True)
 class Jumps:
     """What a robot rejects: limits on the finite differences of the setpoints that it is sent.
@@ -97,7 +101,8 @@ class TrajectoryDriver:
         """A trajectory comes; without a stamp it begins now.
 
         Raises:
-            CommandRefused: other joints, not at rest at its end, or over already.
+            CommandRefused: other joints, or not at rest at its end.
+            CommandTooLate: it is over already.
         """
         if set(trajectory.joint_names) != set(self.joint_names):
             raise CommandRefused(f"joints {trajectory.joint_names}, expected {self.joint_names} in any order")
@@ -105,7 +110,7 @@ class TrajectoryDriver:
             raise CommandRefused("the last point is not at rest")
         start = now if stamp is None else stamp
         if start + trajectory.duration < now:
-            raise CommandRefused(f"the trajectory ended {now - start - trajectory.duration:.3f} s ago")
+            raise CommandTooLate(f"the trajectory ended {now - start - trajectory.duration:.3f} s ago")
         order = [trajectory.joint_names.index(name) for name in self.joint_names]
         before = self.setpoint(now)
         self._trajectory = JointTrajectory(

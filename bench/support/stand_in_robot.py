@@ -24,7 +24,7 @@ from trajectory_msgs.msg import JointTrajectory as JointTrajectoryMessage
 
 from bench.support.arm_urdfs import ARMS, chain_of, ready_of, urdf_of
 from bench.support.driven_arm import JOINT_STATE_RATES
-from bench.support.stand_in_drivers import CommandRefused, TrajectoryDriver
+from bench.support.stand_in_drivers import CommandRefused, CommandTooLate, TrajectoryDriver
 from instructvla_ros.nodes import messages, qos
 from instructvla_ros.nodes.image_decoding import to_message
 from instructvla_ros.nodes.running import RunnableNode, run_node
@@ -49,7 +49,7 @@ class StandInRobot(RunnableNode):
         names = tuple(chain.joint_names[index] for index in self._order)
         self._driver = TrajectoryDriver(names, ready_of(name)[self._order])
         self._gripper_joint, self._gripper = arm.gripper[0], profile.gripper.open
-        self._refused = 0
+        self._refused = self._late = 0
         latched = self.create_publisher(String, interface.robot_description.topic, qos.LATCHED)
         latched.publish(String(data=urdf_of(name)))
         self._states = self.create_publisher(JointStateMessage, interface.joint_states, qos.SENSOR)
@@ -65,7 +65,9 @@ class StandInRobot(RunnableNode):
         self.get_logger().info(f"stand-in of {name}: {interface.output.topic}, {interface.joint_states}")
 
     def stop_working(self) -> None:
-        """Tell what was refused."""
+        """Tell what was refused, and what of it only because it came too late."""
+        if self._late:
+            print(f"came too late: {self._late} commands", flush=True)
         if self._refused:
             print(f"refused {self._refused} commands", flush=True)
 
@@ -74,6 +76,9 @@ class StandInRobot(RunnableNode):
         begin = now - (messages.ros_now(self) - stamp) if stamp else None
         try:
             self._driver.command(messages.trajectory_from_message(message), now, begin)
+        except CommandTooLate as error:
+            self._late += 1
+            self.get_logger().warning(f"too late: {error}", throttle_duration_sec=1.0)
         except (CommandRefused, ValueError) as error:
             self._refused += 1
             self.get_logger().error(f"refused: {error}", throttle_duration_sec=1.0)

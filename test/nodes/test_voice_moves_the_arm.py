@@ -61,7 +61,7 @@ def test_spoken_words_move_the_arm_to_what_they_name_and_a_spoken_stop_ends_it(g
 
     write_wav(tmp_path / "command.wav", said(f"hey robot reach for the {THING}", "yes"))
     graph.start("voice_bridge_node", source=str(tmp_path / "command.wav"), speak="nothing")
-    graph.wait_until(lambda: bool(instructions), "an instruction")
+    graph.wait_until(lambda: bool(instructions) and len(heard) >= 2, "an instruction, and what was heard of it")
     assert [message.data for message in instructions] == [f"reach for the {THING}"]
     assert [message.outcome for message in heard][:2] == [Heard.OUTCOME_AWAITING_CONFIRMATION, Heard.OUTCOME_SENT]
     graph.wait_until(lambda: distance() < before - STEP, f"a gripper that comes nearer to the {THING}")
