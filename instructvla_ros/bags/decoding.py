@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,7 +12,7 @@ from rosbags.typesys import Stores, get_types_from_idl, get_types_from_msg, get_
 from rosbags.typesys.store import Typestore
 
 from instructvla_ros.bags.message_types import UnknownTypeError, learn_installed, type_store
-from instructvla_ros.timing import NANOSECONDS
+from instructvla_ros.stamps import SHORTEST_STAMPED, serialized_stamp
 
 _IDL_SEPARATOR = "=" * 80 + "\n"  # between the files of one definition, as rosbag2 writes it
 
@@ -55,11 +54,7 @@ class Decoder:
         known = self._headers.get(message_type)
         if known is None:
             known = self._headers[message_type] = self._has_header(message_type)
-        if not known or len(data) < 12:
-            return None
-        # CDR: four bytes of which the second tells the byte order, then the header's seconds and nanoseconds
-        seconds, nanoseconds = struct.unpack_from("<iI" if data[1] & 1 else ">iI", data, 4)
-        return seconds * NANOSECONDS + nanoseconds
+        return serialized_stamp(data) if known and len(data) >= SHORTEST_STAMPED else None
 
     def _has_header(self, message_type: str) -> bool:
         store = self._store(message_type)

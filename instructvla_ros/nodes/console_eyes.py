@@ -9,7 +9,6 @@ diagnostics. Of what comes faster than it is shown, only the newest is decoded.
 from __future__ import annotations
 
 import math
-import struct
 import time
 from collections.abc import Callable
 from functools import partial
@@ -34,6 +33,7 @@ from instructvla_ros.nodes.diagnostics import status_name
 from instructvla_ros.nodes.image_decoding import ImageError, to_rgb
 from instructvla_ros.policy.profile import RobotProfile
 from instructvla_ros.policy.profile_interface import IMAGE_NAMES
+from instructvla_ros.stamps import serialized_stamp
 from instructvla_ros.timing import NANOSECONDS
 
 SHOWN_PERIOD = 0.1  # [s] between two joint states that are decoded
@@ -138,7 +138,7 @@ class ConsoleEyes:
     # ---- pictures
 
     def _on_image(self, camera: str, data: bytes) -> None:
-        stamp = header_stamp(data)
+        stamp = serialized_stamp(data) / NANOSECONDS
         self._board.count_input(camera, stamp)
         now = time.monotonic()
         if now < self._frame_due[camera]:
@@ -191,7 +191,7 @@ class ConsoleEyes:
         self._board.put_instruction(message.data)
 
     def _on_joint_state(self, data: bytes) -> None:
-        self._board.count_input("joint_states", header_stamp(data))
+        self._board.count_input("joint_states", serialized_stamp(data) / NANOSECONDS)
         self._joint_state = data
 
     def _on_chunk(self, message: ActionChunk) -> None:
@@ -240,15 +240,6 @@ class ConsoleEyes:
             elif status.name == status_name(self._node, "recorder_node"):
                 bag = f" to {values['bag']}" if "bag" in values else ""
                 self._board.put_recorder(f"{status.message}{bag}")
-
-
-def header_stamp(data: bytes) -> float:
-    """The stamp of a serialized message that begins with a header [s], without decoding the rest.
-
-    CDR: four bytes of which the second tells the byte order, then the stamp's seconds and nanoseconds.
-    """
-    seconds, nanoseconds = struct.unpack_from("<iI" if data[1] & 1 else ">iI", data, 4)
-    return float(seconds + nanoseconds / NANOSECONDS)
 
 
 def jpeg_width(data: bytes) -> float:

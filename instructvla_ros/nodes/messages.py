@@ -30,12 +30,8 @@ from instructvla_ros.robot.joint_state import JointState
 from instructvla_ros.robot.poses import quaternion_of, rotation_of
 from instructvla_ros.robot.trajectory import JointTrajectory
 from instructvla_ros.safety import Intervention, SafetyReport
+from instructvla_ros.stamps import seconds as seconds
 from instructvla_ros.timing import NANOSECONDS
-
-
-def seconds(stamp: TimeMessage) -> float:
-    """A time message as seconds; exact to about 0.2 microseconds at today's epoch."""
-    return stamp.sec + stamp.nanosec / NANOSECONDS
 
 
 def ros_now(node: Node) -> float:

@@ -56,6 +56,7 @@ from instructvla_ros.safety.dry_run import DryRun
 from instructvla_ros.safety.intervention_log import InterventionLog
 from instructvla_ros.safety.mailbox import Mailbox
 from instructvla_ros.srv import TellTime
+from instructvla_ros.stamps import Stamp
 from instructvla_ros.timing import FixedRateThread
 
 STATUS_AGE = 0.1  # what an operator sees is never older [s]
@@ -238,7 +239,7 @@ class SafetyFilterNode(RunnableNode):
         response.stamp = self.get_clock().now().to_msg()
         return response
 
-    def _monotonic(self, stamp: object) -> float:
+    def _monotonic(self, stamp: Stamp) -> float:
         """A header stamp on the monotonic clock, by its age on the ROS clock now."""
         now = messages.ros_now(self)
         return time.monotonic() - (now - messages.seconds(stamp))

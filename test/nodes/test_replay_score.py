@@ -10,7 +10,7 @@ from rclpy.qos import QoSProfile
 
 from instructvla_ros.bags.reading import Bag
 from instructvla_ros.bags.scoring.playback import Inputs, Playback
-from instructvla_ros.bags.scoring.recorded import chunk_of, pictures_of, read_recorded, seconds
+from instructvla_ros.bags.scoring.recorded import chunk_of, pictures_of, read_recorded
 from instructvla_ros.bags.scoring.references import as_steps
 from instructvla_ros.bags.scoring.scores import moments_of
 from instructvla_ros.bags.scoring.topics import Given, find_topics
@@ -20,6 +20,7 @@ from instructvla_ros.msg import ActionChunk as ActionChunkMessage
 from instructvla_ros.policy.profile import RobotProfile
 from instructvla_ros.robot.action_chunk import ActionChunk
 from instructvla_ros.robot.joint_state import JointState
+from instructvla_ros.stamps import seconds
 
 ROOT = Path(__file__).resolve().parents[2]
 BAG, CHECKPOINT = ROOT / "recordings" / "sim_stop", ROOT / "models" / "tabletop"

@@ -28,6 +28,7 @@ from instructvla_ros.robot.joint_state import JointState
 from instructvla_ros.robot.joint_state_merger import JointStateMerger
 from instructvla_ros.robot.poses import pose
 from instructvla_ros.safety import LATCHED_STATES
+from instructvla_ros.stamps import seconds
 from instructvla_ros.timing import NANOSECONDS
 
 
@@ -191,11 +192,6 @@ def chunk_of(content: Any, stamp: float) -> ActionChunk:
         inference_time=float(content.inference_time),
         reasoning_stamp=spoken or None,
     )
-
-
-def seconds(stamp: Any) -> float:
-    """A time message as seconds, as the nodes compute it: equal stamps are equal numbers."""
-    return stamp.sec + stamp.nanosec / NANOSECONDS
 
 
 def rotation_matrices(quaternions: np.ndarray) -> np.ndarray:
