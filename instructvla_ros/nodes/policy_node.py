@@ -39,6 +39,7 @@ from instructvla_ros.nodes import messages, qos
 from instructvla_ros.nodes.clock_watch import ClockWatch
 from instructvla_ros.nodes.diagnostics import diagnostic
 from instructvla_ros.nodes.image_decoding import ImageError, to_message, to_rgb
+from instructvla_ros.nodes.inputs import Inputs
 from instructvla_ros.nodes.running import RunnableNode, run_node
 from instructvla_ros.parameters import POLICY_NODE, declare
 from instructvla_ros.policy.act_loop import ActLoop, QuestionRefused
@@ -93,6 +94,7 @@ class PolicyNode(LifecycleNode, RunnableNode):
         self._views_publishers = {
             view: self.create_publisher(Image, name, qos.SENSOR) for view, name in MODEL_VIEWS.items()
         }
+        self._inputs = Inputs(self)
         self._diagnostics_publisher = self.create_publisher(DiagnosticArray, "/diagnostics", qos.TEXT)
         self.create_timer(1.0, self._publish_diagnostics, callback_group=self._report_group)
         self._clocks: ClockWatch | None = None
@@ -156,6 +158,7 @@ class PolicyNode(LifecycleNode, RunnableNode):
         """Stop the thread before its publishers go, and refuse waiting questions."""
         self._ending = True
         self._release()
+        self._inputs.close()
 
     def _LifecycleNodeMixin__change_state(self, transition: int) -> TransitionCallbackReturn:  # noqa: N802
         # rclpy lets a transition that does not fit the present state raise out of its service: the node would end by it
@@ -196,15 +199,15 @@ class PolicyNode(LifecycleNode, RunnableNode):
             made.append(self.create_subscription(String, "robot_description", self._on_robot_description, qos.LATCHED))
         else:
             self._on_robot_description(String(data=description))
-        made.append(self.create_subscription(JointStateMessage, "joint_states", self._on_joint_state, qos.SENSOR))
+        self._inputs.subscribe(JointStateMessage, "joint_states", self._on_joint_state, qos.SENSOR)
         if self._profile.interface.end_effector_pose.kind == "topic":
-            made.append(self.create_subscription(PoseStamped, "end_effector_pose", self._on_end_effector, qos.SENSOR))
+            self._inputs.subscribe(PoseStamped, "end_effector_pose", self._on_end_effector, qos.SENSOR)
         made.extend(qos.subscribe_latched_or_not(self, String, "instruction", self._on_instruction))
         for view in list(IMAGE_NAMES)[:num_views]:
             compressed = self._profile.interface.transport(view, self._given.image_transport) == "compressed"
             topic = f"{IMAGE_NAMES[view]}/compressed" if compressed else IMAGE_NAMES[view]
             kind = CompressedImage if compressed else Image
-            made.append(self.create_subscription(kind, topic, partial(self._on_image, view), qos.SENSOR))
+            self._inputs.subscribe(kind, topic, partial(self._on_image, view), qos.SENSOR)
 
     def _on_robot_description(self, message: String) -> None:
         model = self._model
@@ -238,13 +241,13 @@ class PolicyNode(LifecycleNode, RunnableNode):
 
     def _on_joint_state(self, message: JointStateMessage) -> None:
         received = messages.joint_state_from_message(message, messages.seconds(message.header.stamp))
-        joint_state = self._merger.merge(received)
-        if self._loop is None or joint_state is None:
+        joint_state, loop = self._merger.merge(received), self._loop
+        if loop is None or joint_state is None:
             return
         pose = self._end_effector
         if pose is not None and abs(joint_state.stamp - pose[0]) <= self._profile.ages.joint_state:
             joint_state = replace(joint_state, end_effector=pose[1])
-        self._loop.put_joint_state(joint_state)
+        loop.put_joint_state(joint_state)
 
     def _on_end_effector(self, message: PoseStamped) -> None:
         if message.header.frame_id != self._profile.base_frame:
@@ -259,7 +262,8 @@ class PolicyNode(LifecycleNode, RunnableNode):
             self.get_logger().error(f"end_effector_pose refused: {error}", throttle_duration_sec=5.0)
 
     def _on_image(self, view: str, message: Image | CompressedImage) -> None:
-        if self._loop is None:
+        loop = self._loop
+        if loop is None:
             return
         try:
             picture = to_rgb(message)
@@ -273,7 +277,7 @@ class PolicyNode(LifecycleNode, RunnableNode):
             seen = to_message(picture)
             seen.header = message.header
             self._views_publishers[view].publish(seen)
-        self._loop.put_image(view, messages.seconds(message.header.stamp), picture)
+        loop.put_image(view, messages.seconds(message.header.stamp), picture)
 
     def _on_ask(self, request: Ask.Request, response: Ask.Response) -> Ask.Response:
         if self._loop is None or self._thread is None:
@@ -388,6 +392,7 @@ class PolicyNode(LifecycleNode, RunnableNode):
         self._stop_thread()
         if self._loop is not None:
             self._loop.close()
+        self._inputs.clear()
         for subscription in self._subscriptions_made:
             self.destroy_subscription(subscription)
         self._subscriptions_made = []
