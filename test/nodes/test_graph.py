@@ -61,6 +61,7 @@ def test_words_become_motion_and_a_stop_ends_it_until_a_reset(running) -> None:
     assert {c.epoch for c in graph.chunks[:5]} == {first.epoch}
     assert graph.reasonings[-1].epoch == first.epoch
 
+    graph.wait_until(lambda: bool(graph.joint_states), "joint states")
     start = np.array(graph.joint_states[0].position)
     graph.wait_until(
         lambda: np.abs(np.array(graph.joint_states[-1].position) - start).max() > 0.05, "joints that move by 0.05 rad"
