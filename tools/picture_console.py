@@ -25,7 +25,7 @@ from bench.support.chromium import Browser  # noqa: E402
 
 SIZE = (1440, 900)  # [px]
 LONGEST = 60.0  # [s] until the model has spoken
-MOTION = 4.0  # [s] of it on the charts
+MOTION = 1.5  # [s] of it on the charts
 
 
 async def picture(address: str, instruction: str) -> bytes:
