@@ -22,6 +22,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from bench.support.domains import own_domain  # noqa: E402
 from bench.support.hardware import hardware  # noqa: E402
 from bench.support.live_graph import Graph, Process  # noqa: E402
 
@@ -117,7 +118,7 @@ def run(arguments: argparse.Namespace, viewers: int | None) -> str:
     from instructvla_ros.console import ADDRESS_LINE
     from instructvla_ros.nodes import qos
 
-    graph = Graph(1 + os.getpid() % 100)
+    graph = Graph(own_domain())
     try:
         arrays = graph.collect(DiagnosticArray, "/diagnostics", qos.TEXT)
         graph.start("safety_filter_node", robot="sim")

@@ -12,7 +12,6 @@ The bag of the first factor is played by player_node. Messages are numbered: wha
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 import tempfile
 import time
@@ -20,6 +19,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from bench.support.domains import own_domain  # noqa: E402
 from bench.support.hardware import hardware  # noqa: E402
 from bench.support.live_graph import Graph  # noqa: E402
 
@@ -131,7 +131,7 @@ def main() -> int:
         return 0
     print(hardware())
     print(f"{arguments.seconds:g} s each, images {arguments.images}")
-    graph = Graph(1 + os.getpid() % 100)
+    graph = Graph(own_domain())
     try:
         with tempfile.TemporaryDirectory() as scratch:
             _, figures = run(graph, arguments, arguments.factors[0], None)

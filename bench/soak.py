@@ -14,7 +14,6 @@ in fault, or its memory grew after the warm-up by more than `--growth`.
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 import time
 from collections import Counter
@@ -26,6 +25,7 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(REPOSITORY))
 
 from bench.support.command_watch import CONTINUITY, CommandWatch  # noqa: E402
+from bench.support.domains import own_domain  # noqa: E402
 from bench.support.filter_figures import FilterDiagnostics  # noqa: E402
 from bench.support.hardware import hardware  # noqa: E402
 from bench.support.live_graph import Graph, Process  # noqa: E402
@@ -84,7 +84,7 @@ def main() -> int:
     parser.add_argument("--load", action="store_true", help="keep every core busy with processes that only count")
     parser.add_argument("--chunk-rate", type=float, default=100.0, help="[Hz]")
     parser.add_argument("--growth", type=float, default=2.0, help="of memory that is accepted [MB]")
-    parser.add_argument("--domain", type=int, default=1 + os.getpid() % 100)
+    parser.add_argument("--domain", type=int, default=own_domain())
     arguments = parser.parse_args()
     before = hardware()
     graph = Graph(arguments.domain)

@@ -14,7 +14,6 @@ the publish call to the callback of the command, so both ends of the way between
 from __future__ import annotations
 
 import argparse
-import os
 import random
 import sys
 import time
@@ -30,6 +29,7 @@ from rclpy.qos import QoSProfile, ReliabilityPolicy  # noqa: E402
 from std_msgs.msg import Bool  # noqa: E402
 from std_srvs.srv import Trigger  # noqa: E402
 
+from bench.support.domains import own_domain  # noqa: E402
 from bench.support.hardware import hardware  # noqa: E402
 from bench.support.live_graph import AwaitedInVain, Graph  # noqa: E402
 from bench.support.stand_ins import DRIVER_PRIORITY, STANDING_STILL, Command, StandInArm, StandInPolicy  # noqa: E402
@@ -113,7 +113,7 @@ def main() -> int:
     parser.add_argument("--warm-up", type=int, default=5, help="presses that are not counted")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--speed", type=float, default=0.2, help="of the gripper along its circle [m/s]")
-    parser.add_argument("--domain", type=int, default=1 + os.getpid() % 100)
+    parser.add_argument("--domain", type=int, default=own_domain())
     arguments = parser.parse_args()
     moments = random.Random(arguments.seed)
     graph = Graph(arguments.domain)

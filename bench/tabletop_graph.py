@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 import time
 from collections.abc import Sequence
@@ -36,6 +35,7 @@ from sensor_msgs.msg import JointState, MultiDOFJointState  # noqa: E402
 from std_msgs.msg import String  # noqa: E402
 from tqdm import tqdm  # noqa: E402
 
+from bench.support.domains import own_domain  # noqa: E402
 from bench.support.hardware import hardware  # noqa: E402
 from bench.support.live_graph import Graph  # noqa: E402
 from instructvla_ros.msg import ActionChunk as ActionChunkMessage  # noqa: E402
@@ -199,7 +199,7 @@ class Runner:
 
     def __init__(self, run: Path | None, direct: bool, device: str, threads: int) -> None:
         self.watched = watched = Watched()
-        self.graph = graph = Graph(1 + os.getpid() % 100)
+        self.graph = graph = Graph(own_domain())
         graph.listen(MultiDOFJointState, "sim_arm_node/truth", qos.SENSOR, self._on_truth)
         graph.listen(JointState, "joint_states", qos.SENSOR, self._on_joint_state)
         graph.listen(ActionChunkMessage, "action_chunk", EVERYTHING, self._on_chunk)

@@ -12,7 +12,6 @@ The filter is a process of its own and follows chunks that come at 10 Hz, with j
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 import time
 from pathlib import Path
@@ -22,6 +21,7 @@ import numpy as np
 REPOSITORY = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(REPOSITORY))
 
+from bench.support.domains import own_domain  # noqa: E402
 from bench.support.filter_figures import FilterDiagnostics, TickFigures  # noqa: E402
 from bench.support.hardware import hardware  # noqa: E402
 from bench.support.live_graph import Graph  # noqa: E402
@@ -64,7 +64,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seconds", type=float, default=30.0, help="of each case, after 11 s to warm up")
     parser.add_argument("--rate", type=float, default=100.0, help="of the filter [Hz]")
-    parser.add_argument("--domain", type=int, default=1 + os.getpid() % 100)
+    parser.add_argument("--domain", type=int, default=own_domain())
     arguments, rest = parser.parse_known_args()
     parameters = dict(text.split(":=", 1) for text in rest)
     print(f"{hardware()}; {arguments.seconds:g} s at {arguments.rate:g} Hz, in windows of 1000 ticks {' '.join(rest)}")

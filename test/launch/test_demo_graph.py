@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from bench.support.domains import own_domain
+
 pytest.importorskip("rclpy", reason="rclpy is not importable: source a ROS distribution or run by make test")
 pytest.importorskip("mujoco", reason="mujoco is not installed: run by make test")
 
@@ -19,7 +21,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def start(*arguments: str, typing: bool = False) -> subprocess.Popen[str]:
-    environment = {**os.environ, "ROS_DOMAIN_ID": str(1 + os.getpid() % 100), "PYTHONUNBUFFERED": "1"}
+    environment = {**os.environ, "ROS_DOMAIN_ID": str(own_domain()), "PYTHONUNBUFFERED": "1"}
     return subprocess.Popen(
         [sys.executable, "-m", "instructvla_ros.demo", "--device", "cpu", *arguments],
         cwd=ROOT,
@@ -117,7 +119,7 @@ def test_piped_input_is_left_alone_unless_asked_for() -> None:
 
 
 def test_in_a_terminal_lines_are_read_and_ctrl_c_ends_the_demo_with_its_summary() -> None:
-    environment = {**os.environ, "ROS_DOMAIN_ID": str(1 + os.getpid() % 100), "PYTHONUNBUFFERED": "1"}
+    environment = {**os.environ, "ROS_DOMAIN_ID": str(own_domain()), "PYTHONUNBUFFERED": "1"}
     child, terminal = pty.fork()
     if child == 0:
         os.chdir(ROOT)

@@ -34,6 +34,7 @@ from rclpy.qos import DurabilityPolicy, QoSProfile  # noqa: E402
 from std_msgs.msg import String  # noqa: E402
 from trajectory_msgs.msg import JointTrajectory  # noqa: E402
 
+from bench.support.domains import own_domain  # noqa: E402
 from instructvla_ros.bringup import (  # noqa: E402
     bringup_processes,
     demo_processes,
@@ -45,7 +46,7 @@ from instructvla_ros.msg import ActionChunk  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[2]
 WAIT = 90.0  # longest wait for anything [s]; costs time only where a test fails
-DOMAIN = 1 + os.getpid() % 100
+DOMAIN = own_domain()
 INSTALLED = any(
     Path(prefix, "lib", "instructvla_ros").is_dir() for prefix in os.environ.get("AMENT_PREFIX_PATH", "").split(":")
 )

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,13 +11,14 @@ import pytest
 
 pytest.importorskip("rclpy", reason="rclpy is not importable: source a ROS distribution or run by make test")
 
+from bench.support.domains import own_domain  # noqa: E402
 from bench.support.live_graph import Graph  # noqa: E402
 
 
 @pytest.fixture(scope="session")
 def domain() -> int:
     """A domain that only this test process and its children use."""
-    return 1 + os.getpid() % 50
+    return own_domain()
 
 
 @pytest.fixture
