@@ -35,6 +35,7 @@ sys.path.insert(0, str(REPOSITORY))
 from sensor_msgs.msg import Image  # noqa: E402
 from std_msgs.msg import String  # noqa: E402
 
+from bench.support.domains import own_domain  # noqa: E402
 from bench.support.hardware import hardware  # noqa: E402
 from bench.support.live_graph import Graph  # noqa: E402
 from bench.support.stand_ins import StandInArm  # noqa: E402
@@ -115,7 +116,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--width", type=int, default=640, help="[px]")
     parser.add_argument("--height", type=int, default=480, help="[px]")
     parser.add_argument("--threads", type=int, default=1, help="of the model (default: 1)")
-    parser.add_argument("--domain", type=int, default=78, help="ROS domain (default: 78)")
+    parser.add_argument("--domain", type=int, default=own_domain())
     arguments = parser.parse_args(argv)
     ways = Ways()
     graph = Graph(arguments.domain)
