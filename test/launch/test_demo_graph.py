@@ -83,10 +83,10 @@ def test_typed_lines_instruct_stop_reset_start_over_and_end_the_demo() -> None:
         process.stdin.write(line + "\n")
         process.stdin.flush()
 
-    wait_for(process, " Hz")
+    seen = wait_for(process, " Hz")
     type_in("")
     type_in("touch the blue ball")
-    seen = wait_for(process, 'instruction: "touch the blue ball"')
+    seen += wait_for(process, 'instruction: "touch the blue ball"')
     assert '"pick up the red cube": ' in seen, "what came of the instruction before is told"
     type_in("stop")
     wait_for(process, "stays until you type reset")

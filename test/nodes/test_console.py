@@ -98,7 +98,7 @@ def test_from_the_page_the_arm_is_instructed_stopped_and_released(graph) -> None
 
         await tab.key("Escape", "Escape", 27)
         await tab.until(f"{STATE} === 'stopped'", WAIT)
-        await until(lambda: statuses[-1].state == SafetyState.STOPPED and speed() < 0.01, "rest")
+        await until(lambda: statuses and statuses[-1].state == SafetyState.STOPPED and speed() < 0.01, "rest")
         stopped_at = place()
         await tab.type("#text", "push the blue ball")
         await tab.key("Enter", "Enter", 13, "\r")
@@ -206,7 +206,7 @@ def test_with_stop_on_disconnect_a_closed_page_stops_the_arm(graph) -> None:
         await tab.click("#take")
         await tab.until_text("#control", "you operate", WAIT)
         await tab.go("about:blank")
-        await until(lambda: statuses[-1].state == SafetyState.STOPPED, "the stop")
+        await until(lambda: statuses and statuses[-1].state == SafetyState.STOPPED, "the stop")
 
     browse(test)
 
@@ -226,11 +226,12 @@ def test_pictures_are_drawn_for_the_page_only_while_somebody_looks(graph) -> Non
             while (await socket.receive(WAIT)).type is not aiohttp.WSMsgType.BINARY:
                 pass
             await until(lambda: graph.node.count_subscribers(topic) == 1, "one subscription for all")
+            await until(lambda: infos, "the camera's description")
         await until(lambda: graph.node.count_subscribers(topic) == 0, "the end of the subscription")
 
     assert graph.node.count_subscribers(topic) == 0
     asyncio.run(asyncio.wait_for(look(), 120.0))
-    assert infos and infos[-1].header.frame_id == "wrist_camera_optical_frame"
+    assert infos[-1].header.frame_id == "wrist_camera_optical_frame"
 
 
 @pytest.mark.parametrize(

@@ -50,7 +50,10 @@ def test_a_recording_makes_policy_and_filter_work_on_its_own_time_and_moves_no_a
         image_transport="compressed",
         reasoning="never",  # the recorded arm goes its own way from 0.9 s on: the first chunk must come before
     )
-    *system, player = [graph.run(process.name, process.command()) for process in processes]
+    *others, playing = processes
+    system = [graph.run(process.name, process.command()) for process in others]
+    graph.wait_until(lambda: bool(statuses), "the filter's status: what it does on the recording is to be seen")
+    player = graph.run(playing.name, playing.command())
     player.may_end = True
     with Reader(BAG) as reader:
         start, end = reader.start_time / 1e9, reader.end_time / 1e9
