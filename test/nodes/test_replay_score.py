@@ -25,10 +25,10 @@ from instructvla_ros.stamps import seconds
 ROOT = Path(__file__).resolve().parents[2]
 BAG, CHECKPOINT = ROOT / "recordings" / "sim_stop", ROOT / "models" / "tabletop"
 SEED, REASONING = 3, "always"
-IN_FLIGHT = 0.02
+IN_FLIGHT = 0.05
 """A joint state told this shortly before or after a tick [s of the recording] may have been heard the other way round:
-clock and joint states come by topics of their own."""
-MOST_IN_FLIGHT = 6
+clock and joint states come by topics and threads of their own, and the recording is played slowly."""
+MOST_IN_FLIGHT = 8
 
 
 def test_a_recording_in_the_live_graph_gives_the_chunks_that_scoring_it_offline_gives(graph) -> None:
@@ -44,13 +44,17 @@ def test_a_recording_in_the_live_graph_gives_the_chunks_that_scoring_it_offline_
         image_transport="compressed",
         reasoning=REASONING,
     )
-    *system, player = [graph.run(process.name, process.command()) for process in processes]
+    *others, playing = processes
+    system = [graph.run(process.name, process.command()) for process in others]
+    graph.wait_until(lambda: graph.node.count_publishers("action_chunk") == 1, "the policy's chunks to be in sight")
+    player = graph.run(playing.name, playing.command())
     player.may_end = True
     assert player.wait(120.0) == 0, player.output
     for process in system:
         process.stop()
+    told = "\n".join(process.output for process in (*system, player))
     live = whole([chunk_of(message, seconds(message.header.stamp)) for message in published if message.actions])
-    assert len(live) >= 5 and len({chunk.stamp for chunk in live}) >= 3
+    assert len(live) >= 5 and len({chunk.stamp for chunk in live}) >= 3, told
     assert all(chunk.reasoning_stamp is not None for chunk in live)
 
     profile, model = RobotProfile.load("sim"), load_for_running(CHECKPOINT, device="cpu", threads=1)
@@ -76,7 +80,7 @@ def test_a_recording_in_the_live_graph_gives_the_chunks_that_scoring_it_offline_
 
 
 class InFlight(Inputs):
-    """Joint states, of which at some ticks one more or one less had been heard than was sent by then."""
+    """Joint states, of which at some ticks a few more or less had been heard than were sent by then."""
 
     def __init__(self, *arguments: object) -> None:
         super().__init__(*arguments)
@@ -90,12 +94,9 @@ class InFlight(Inputs):
 
     def try_another(self, time: float) -> bool:
         """Whether there is one more that may have been the newest at a tick; it is taken from now on."""
-        newest = self.newest(time)
-        possible = [0]
-        if time - self.joint_times[newest] < IN_FLIGHT:
-            possible.append(-1)
-        if newest + 1 < len(self.joint_times) and self.joint_times[newest + 1] - time < IN_FLIGHT:
-            possible.append(1)
+        newest, times = self.newest(time), self.joint_times
+        near = [index for index in range(len(times)) if abs(times[index] - time) < IN_FLIGHT and index != newest]
+        possible = [0, *sorted((index - newest for index in near), key=abs)]
         left = possible[possible.index(self.shifts.get(time, 0)) + 1 :]
         if left:
             self.shifts[time] = left[0]
