@@ -66,6 +66,7 @@ def test_words_become_motion_and_a_stop_ends_it_until_a_reset(running) -> None:
     graph.wait_until(
         lambda: np.abs(np.array(graph.joint_states[-1].position) - start).max() > 0.05, "joints that move by 0.05 rad"
     )
+    graph.wait_until(lambda: bool(graph.commands), "a command")
     assert all(point.positions for point in graph.commands[-1].points)
     assert not np.any(graph.commands[-1].points[-1].velocities), "every trajectory ends at rest"
     graph.wait_until(lambda: bool(graph.gripper_commands), "a gripper command")
