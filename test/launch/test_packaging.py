@@ -188,6 +188,13 @@ def test_launch_files_compile_and_have_the_function_that_launch_calls(path: Path
     assert "generate_launch_description" in {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
 
 
+def test_processes_of_one_machine_announce_themselves_often_enough_to_find_each_other_at_once() -> None:
+    profile = ElementTree.parse(ROOT / "config" / "fastdds" / "shared_memory.xml").getroot()
+    (period,) = (element for element in profile.iter() if element.tag.endswith("}leaseAnnouncement"))
+    whole, rest = (int(part.text or "") for part in period)
+    assert whole + rest / 1e9 <= 0.5
+
+
 def test_the_shared_memory_profile_holds_a_camera_image_in_one_piece() -> None:
     namespace = "{http://www.eprosima.com/XMLSchemas/fastRTPS_Profiles}"
     profile = ElementTree.parse(ROOT / "config" / "fastdds" / "shared_memory.xml").getroot()
