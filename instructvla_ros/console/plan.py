@@ -82,6 +82,8 @@ def in_words(chunk: ActionChunk | None, now: float) -> str:
         distance = float(points[-1, axis])
         if abs(distance) >= _NOTABLE:
             parts.append(f"{plus if distance > 0 else minus} {abs(distance) * 1000:.0f} mm")
+    # the front camera faces the robot, so its picture has left and right the other way round
+    seen = ", seen from the robot" if parts else ""
     turn = float(np.linalg.norm(chunk.rotations[len(chunk) - len(times) + 1 :].sum(axis=0)))
     if turn >= _NOTABLE_TURN:
         parts.append(f"turn {math.degrees(turn):.0f} degrees")
@@ -89,7 +91,7 @@ def in_words(chunk: ActionChunk | None, now: float) -> str:
         parts.append("close the gripper")
     elif openings[0] < 0.5 <= openings[-1]:
         parts.append("open the gripper")
-    return f"within {times[-1]:.1f} s: {', '.join(parts) or 'stay in place'}"
+    return f"within {times[-1]:.1f} s{seen}: {', '.join(parts) or 'stay in place'}"
 
 
 def _usable(chunk: ActionChunk) -> bool:

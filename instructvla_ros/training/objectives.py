@@ -130,6 +130,11 @@ class Weights:
     place: float = 0.1
     seeing: float = 0.5
 
+    @property
+    def need_heads(self) -> bool:
+        """Whether any of them is for what grounding heads tell."""
+        return any((self.pointing, self.task, self.place, self.seeing))
+
 
 @dataclass(frozen=True, eq=False)
 class Parts:

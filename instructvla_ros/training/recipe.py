@@ -5,7 +5,8 @@
 Stage 0 makes the vision language model itself, which official runs bring: ``vision`` trains both towers to see,
 ``language`` the rest. Stage 1 (``action``) trains
 the meta queries, one low-rank adapter and the action expert; the model below is frozen. Stage 2 (``tuning``) trains a
-second adapter and the gate that mixes both; the action expert and all else are frozen.
+second adapter and the gate that mixes both; the action expert and all else are frozen. A run that has both adapters
+already may go through ``action`` again, with both and the gate, before it is tuned once more.
 """
 
 import math
@@ -150,14 +151,14 @@ def is_trained(name: str, stage: str) -> bool:
         is_base = ".lora_" not in name and ".gate.layers" not in name
         return name.startswith(("images.", "language.", "expert.vision.")) and is_base
     if stage == ACTION:
-        return name.startswith("expert.") or ".lora_" in name or name in _QUERY_ROWS
+        return name.startswith(("expert.", "language.gate.")) or ".lora_" in name or name in _QUERY_ROWS
     if stage == TUNING:
         return name.endswith(("lora_a.1", "lora_b.1")) or name.startswith("language.gate.")
     raise ValueError(f"there is no stage {stage!r}")
 
 
 def adapters_of(stage: str) -> int:
-    """How many adapters the language model has in a stage."""
+    """How many adapters the language model has in a stage, at least."""
     return {VISION: 0, LANGUAGE: 0, ACTION: 1, TUNING: 2}[stage]
 
 
@@ -209,7 +210,7 @@ def write_run(
         The checkpoint file.
     """
     content = {
-        "stage": "stage2" if stage == TUNING else "stage1",
+        "stage": "stage2" if len(model.sizes.adapter_names) > 1 else "stage1",
         "num_of_meta_query": model.sizes.num_queries,
         "image_aug": model.crop_frames,
         "action_expert_mask": model.sizes.action_expert.mask,

@@ -45,7 +45,15 @@ from instructvla_ros.training.recipe import (
     write_run,
 )
 from instructvla_ros.training.seeing import SightComposer
-from instructvla_ros.training.settings import LANGUAGE, TUNING, VISION, NewStart, OfficialStart, TrainingSettings
+from instructvla_ros.training.settings import (
+    ACTION,
+    LANGUAGE,
+    TUNING,
+    VISION,
+    NewStart,
+    OfficialStart,
+    TrainingSettings,
+)
 from instructvla_ros.training.trainer import Stage, TrainingModule
 from instructvla_ros.training.validation import others_first, validate
 
@@ -128,7 +136,7 @@ class Training:
         steps: dict[str, int] = {}
         for name in settings.stages:
             model = self._grown(model, name)
-            heads = new_heads(model, settings.seed) if isinstance(settings.start, NewStart) else None
+            heads = new_heads(model, settings.seed) if settings.weights.need_heads else None
             if heads is not None and heads_state is not None:
                 heads.load_state_dict(heads_state)
             stage, module = self._stage(name, model, heads)
@@ -167,7 +175,7 @@ class Training:
         settings, start = self.settings, self.settings.start
         present = model.sizes.language.decoder.adapters
         count = len(present.ranks) if present else 0
-        if adapters_of(name) == count:
+        if adapters_of(name) == count or name == ACTION and count > 1:
             return model
         if adapters_of(name) < count:
             raise CheckpointError(f"stage {name} begins with fewer than the {count} adapters that the model has")

@@ -160,7 +160,7 @@ def test_a_chunk_that_is_none_is_not_drawn(broken: dict) -> None:
 
 
 def test_the_plan_is_told_in_words_for_those_who_do_not_see_it() -> None:
-    assert in_words(chunk(), 10.0) == "within 0.8 s: forward 40 mm, down 80 mm, close the gripper"
+    assert in_words(chunk(), 10.0) == "within 0.8 s, seen from the robot: forward 40 mm, down 80 mm, close the gripper"
     still = chunk([0.0, 0.0, 1.0, 1.0], translations=np.zeros((4, 3)))
     assert in_words(still, 10.0) == "within 0.8 s: open the gripper"
     turning = chunk([1.0] * 4, translations=np.zeros((4, 3)), rotations=np.tile([0.0, 0.0, 0.1], (4, 1)))

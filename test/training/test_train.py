@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -19,7 +20,7 @@ from instructvla_ros.checked_yaml import YamlError
 from instructvla_ros.model import InstructVLA
 from instructvla_ros.model.statistics import Statistics
 from instructvla_ros.model.untrained import write_untrained
-from instructvla_ros.training.settings import ACTION, STAGES, NewStart, OfficialStart, TrainingSettings
+from instructvla_ros.training.settings import ACTION, STAGES, TUNING, NewStart, OfficialStart, TrainingSettings
 from instructvla_ros.training.train import main
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -46,6 +47,7 @@ def test_the_configurations_that_come_along_are_valid():
     shares = tabletop.data.collect_share + sum(stage.share for stage in tabletop.stages.values())
     assert 0.9 <= shares <= 1.0
     assert tabletop.minutes <= 120.0
+    assert list(TrainingSettings.load("tabletop_again").stages) == [ACTION, TUNING]
     finetune = TrainingSettings.load("finetune")
     assert isinstance(finetune.start, OfficialStart) and list(finetune.stages) == [ACTION]
 
@@ -80,12 +82,11 @@ def test_a_wrong_configuration_is_refused_with_its_key(tmp_path, changes, messag
         TrainingSettings.load(changed(tmp_path, "tabletop", **changes))
 
 
-@pytest.mark.parametrize("generalist", [False, True])
-def test_a_published_kind_of_checkpoint_goes_on_by_the_same_command(dataset, tmp_path, capsys, generalist):
+@pytest.mark.parametrize(("generalist", "stage"), [(False, "action"), (True, "tuning"), (True, "action")])
+def test_a_published_kind_of_checkpoint_goes_on_by_the_same_command(dataset, tmp_path, capsys, generalist, stage):
     """At tiny sizes; the data are plain demonstrations, without annotations, as a robot's recordings are."""
     pytest.importorskip("matplotlib")
     run = write_untrained(tmp_path / "official", generalist=generalist)
-    stage = "tuning" if generalist else "action"
     content = yaml.safe_load((CONFIGS / "finetune.yaml").read_text())
     stages = {stage: {**content["stages"]["action"], "steps": 2, "pictures": 2}}
     config = changed(
@@ -106,10 +107,28 @@ def test_a_published_kind_of_checkpoint_goes_on_by_the_same_command(dataset, tmp
         for name, weight in after.state_dict().items()
         if (weight - before.state_dict()[name]).abs().max() > 0.01 * before.state_dict()[name].abs().max() + 1e-6
     }
-    if generalist:
-        assert not any(name.startswith(("expert.", "images.")) for name in moved)
-    else:
-        assert not any(name.startswith("images.") for name in moved)
+    assert not any(name.startswith("images.") for name in moved)
+    assert any(name.startswith("expert.") for name in moved) == (stage == "action")
+
+
+def test_a_tuned_run_goes_through_both_stages_again_and_points_anew(dataset, finished, tmp_path, capsys):
+    """The run folder has no grounding heads: they begin with nothing where their losses count."""
+    pytest.importorskip("matplotlib")
+    stages = yaml.safe_load((CONFIGS / "tabletop_again.yaml").read_text())["stages"]
+    config = changed(
+        tmp_path,
+        "tabletop_again",
+        data__folder=str(dataset),
+        model__run=str(finished),
+        threads=1,
+        stages={name: {**stage, "steps": 3, "pictures": 2} for name, stage in stages.items()},
+        device="cpu",
+    )
+    assert main([str(config), "--out", str(tmp_path / "out")]) == 0, capsys.readouterr().err
+    rows = [json.loads(line) for line in (tmp_path / "out/training/action.jsonl").read_text().splitlines()]
+    assert any("vision_pointing" in row for row in rows)
+    again = InstructVLA.from_pretrained(tmp_path / "out")
+    assert again.has_reasoning and again.sizes.adapter_names == ("0", "1")
 
 
 def test_faults_are_told_and_not_thrown(tmp_path, capsys):
