@@ -52,7 +52,7 @@ def in_words(profile: RobotProfile, limits: SafetyLimits, image_transport: str =
         x, y, z = interface.tool_offset[:3, 3]
         yield f"           the gripper point lies {x:g}, {y:g}, {z:g} m from {profile.tip_frame} (tool_offset)"
     pose = interface.end_effector_pose
-    yield f"pose       {'by kinematics' if pose.kind == 'kinematics' else f'measured, from topic {pose.topic}'}"
+    yield f"pose       {'measured, ' if pose.is_measured else ''}{pose}"
     grip = profile.gripper
     yield f"gripper    {grip.joint}: closed at {grip.closed:g}, open at {grip.open:g} (rad or m)"
     yield f"hears      joint states on {interface.joint_states}, not older than {profile.ages.joint_state:g} s"

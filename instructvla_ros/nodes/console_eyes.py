@@ -31,6 +31,7 @@ from instructvla_ros.msg import ActionChunk, Reasoning, SafetyStatus
 from instructvla_ros.nodes import messages, qos
 from instructvla_ros.nodes.diagnostics import status_name
 from instructvla_ros.nodes.image_decoding import ImageError, to_rgb
+from instructvla_ros.nodes.inputs import Inputs
 from instructvla_ros.policy.profile import RobotProfile
 from instructvla_ros.policy.profile_interface import IMAGE_NAMES
 from instructvla_ros.stamps import serialized_stamp
@@ -46,7 +47,8 @@ class ConsoleEyes:
     """Subscriptions of the console.
 
     Args:
-        node: whose executor runs the callbacks.
+        node: whose executor runs the callbacks of what comes seldom.
+        inputs: runs those of what comes often.
         board: takes in what they hear.
         put_frame: takes camera, stamp [s] and JPEG.
         profile: of the robot.
@@ -56,14 +58,15 @@ class ConsoleEyes:
     def __init__(
         self,
         node: Node,
+        inputs: Inputs,
         board: Board,
         put_frame: Callable[[str, float, bytes], None],
         profile: RobotProfile,
         given: SimpleNamespace,
     ) -> None:
-        self._node, self._board, self._put_frame, self._given = node, board, put_frame, given
+        self._node, self._inputs, self._board, self._put_frame, self._given = node, inputs, board, put_frame, given
         self._wanted: tuple[bool, frozenset[str]] = (False, frozenset())
-        self._heard: dict[str, Subscription] = {}
+        self._heard: dict[str, Subscription | None] = {}
         self._joint_state = b""
         self._infos: dict[str, bytes] = {}
         self._topics: dict[str, tuple[str, type]] = {}
@@ -95,7 +98,7 @@ class ConsoleEyes:
         wanted = {"joint_states", "diagnostics"} if watched else set()
         wanted |= {key for camera in cameras for key in (camera, f"info of {camera}")}
         for key in set(self._heard) - wanted:
-            self._node.destroy_subscription(self._heard.pop(key))
+            self._inputs.unsubscribe(self._heard.pop(key))
         for key in wanted - set(self._heard):
             self._heard[key] = self._hear(key)
         data, self._joint_state = self._joint_state, b""
@@ -104,8 +107,8 @@ class ConsoleEyes:
             stamp = messages.seconds(message.header.stamp)
             self._board.put_joint_state(messages.joint_state_from_message(message, stamp))
 
-    def _hear(self, key: str) -> Subscription:
-        make = self._node.create_subscription
+    def _hear(self, key: str) -> Subscription | None:
+        make = self._inputs.subscribe
         if key == "joint_states":
             return make(JointStateMessage, key, self._on_joint_state, qos.SENSOR, raw=True)
         if key == "diagnostics":

@@ -21,6 +21,7 @@ from instructvla_ros.console.reports import Camera
 from instructvla_ros.nodes import messages
 from instructvla_ros.nodes.console_eyes import ConsoleEyes
 from instructvla_ros.nodes.console_hand import ConsoleHand
+from instructvla_ros.nodes.inputs import Inputs
 from instructvla_ros.nodes.running import RunnableNode, run_node
 from instructvla_ros.parameters import CONSOLE_NODE, ParameterError, declare
 from instructvla_ros.policy.profile import RobotProfile
@@ -78,7 +79,8 @@ class ConsoleNode(RunnableNode):
             raise ParameterError(str(error)) from None
         hand = ConsoleHand(self, board)
         server = ConsoleServer(board, hand, rules, ConsoleSettings(given.stop_on_disconnect, given.connection_timeout))
-        eyes = ConsoleEyes(self, board, server.put_frame, profile, given)
+        self._inputs = Inputs(self)
+        eyes = ConsoleEyes(self, self._inputs, board, server.put_frame, profile, given)
         hand.on_watch = eyes.want
         self._serving = ServerThread(server, rules, given.port)
         self._serving.start(on_busy=self._say_busy if rules.local else None)
@@ -86,6 +88,7 @@ class ConsoleNode(RunnableNode):
 
     def stop_working(self) -> None:
         """End the server while publishers still work."""
+        self._inputs.close()
         self._serving.stop()
 
     def _say_busy(self, port: int) -> None:

@@ -48,9 +48,15 @@ class Inputs:
         self._subscriptions: list[Subscription] = []
         self._ending = threading.Event()
         self._thread = threading.Thread(target=self._spin, name="inputs", daemon=True)
-        self._thread.start()
 
-    def subscribe(self, kind: type, topic: str, callback: Callable[[Any], None], profile: QoSProfile) -> None:
+    @property
+    def node(self) -> Node:
+        """The hidden node, for what makes subscriptions by itself."""
+        return self._hidden
+
+    def subscribe(
+        self, kind: type, topic: str, callback: Callable[[Any], None], profile: QoSProfile, raw: bool = False
+    ) -> Subscription | None:
         """Listen to a topic; nothing happens after the end.
 
         Args:
@@ -58,10 +64,22 @@ class Inputs:
             topic: as the node calls it.
             callback: takes a message.
             profile: quality of service.
+            raw: whether the callback takes serialized bytes instead.
         """
-        if not self._ending.is_set():
-            name = self._node.resolve_topic_name(topic)
-            self._subscriptions.append(self._hidden.create_subscription(kind, name, callback, profile))
+        if self._ending.is_set():
+            return None
+        if self._thread.ident is None:  # not before: a node that cannot start after all would leave it behind
+            self._thread.start()
+        name = self._node.resolve_topic_name(topic)
+        subscription = self._hidden.create_subscription(kind, name, callback, profile, raw=raw)
+        self._subscriptions.append(subscription)
+        return subscription
+
+    def unsubscribe(self, subscription: Subscription | None) -> None:
+        """Listen no longer; a callback in progress may still end."""
+        if subscription in self._subscriptions:
+            self._subscriptions.remove(subscription)
+            self._hidden.destroy_subscription(subscription)
 
     def clear(self) -> None:
         """Listen to nothing any more; a callback in progress may still end."""
@@ -75,7 +93,8 @@ class Inputs:
             return
         self._ending.set()
         self._executor.wake()
-        self._thread.join()
+        if self._thread.is_alive():
+            self._thread.join()
         self.clear()
         self._executor.shutdown()
         self._hidden.destroy_node()

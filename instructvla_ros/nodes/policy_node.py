@@ -41,6 +41,7 @@ from instructvla_ros.nodes.diagnostics import diagnostic
 from instructvla_ros.nodes.image_decoding import ImageError, to_message, to_rgb
 from instructvla_ros.nodes.inputs import Inputs
 from instructvla_ros.nodes.running import RunnableNode, run_node
+from instructvla_ros.nodes.tf_pose import TfPose
 from instructvla_ros.parameters import POLICY_NODE, declare
 from instructvla_ros.policy.act_loop import ActLoop, QuestionRefused
 from instructvla_ros.policy.act_reports import ReasoningUpdate, TickResult, TickStatus
@@ -67,6 +68,7 @@ class PolicyNode(LifecycleNode, RunnableNode):
 
         Raises:
             ParameterError, ProfileError: a parameter or the profile is wrong.
+            ImportError: the profile takes a pose from tf, and tf2_ros is missing.
         """
         super().__init__("policy_node")
         self._given = declare(self, POLICY_NODE)
@@ -95,6 +97,10 @@ class PolicyNode(LifecycleNode, RunnableNode):
             view: self.create_publisher(Image, name, qos.SENSOR) for view, name in MODEL_VIEWS.items()
         }
         self._inputs = Inputs(self)
+        self._tf: TfPose | None = None
+        pose = self._profile.interface.end_effector_pose
+        if pose.kind == "tf":
+            self._tf = TfPose(self._inputs.node, self._profile.base_frame, pose.frame)
         self._diagnostics_publisher = self.create_publisher(DiagnosticArray, "/diagnostics", qos.TEXT)
         self.create_timer(1.0, self._publish_diagnostics, callback_group=self._report_group)
         self._clocks: ClockWatch | None = None
@@ -244,10 +250,17 @@ class PolicyNode(LifecycleNode, RunnableNode):
         joint_state, loop = self._merger.merge(received), self._loop
         if loop is None or joint_state is None:
             return
-        pose = self._end_effector
+        pose = self._end_effector if self._tf is None else self._tf_pose(self._tf)
         if pose is not None and abs(joint_state.stamp - pose[0]) <= self._profile.ages.joint_state:
             joint_state = replace(joint_state, end_effector=pose[1])
         loop.put_joint_state(joint_state)
+
+    def _tf_pose(self, tf: TfPose) -> tuple[float, np.ndarray] | None:
+        try:
+            return tf.newest()
+        except ValueError as error:
+            self.get_logger().error(f"pose by tf refused: {error}", throttle_duration_sec=5.0)
+            return None
 
     def _on_end_effector(self, message: PoseStamped) -> None:
         if message.header.frame_id != self._profile.base_frame:

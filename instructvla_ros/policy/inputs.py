@@ -92,9 +92,9 @@ def joint_state_fault(now: float, joint_state: JointState | None, profile: Robot
     except JointStateError as error:
         return str(error)
     source = profile.interface.end_effector_pose
-    if source.kind == "topic" and joint_state.end_effector is None:
+    if source.is_measured and joint_state.end_effector is None:
         return (
-            f"no pose of the end effector on {source.topic} that is as new as the joint state to within "
+            f"no pose of the end effector {source} that is as new as the joint state to within "
             f"{profile.ages.joint_state:g} s and in frame {profile.base_frame}"
         )
     return None

@@ -355,9 +355,10 @@ class Policy:
             return None
         if self._chain is None:
             raise PolicyError(_NO_KINEMATICS)
-        if self.profile.interface.end_effector_pose.kind == "topic":
+        source = self.profile.interface.end_effector_pose
+        if source.is_measured:
             if joint_state.end_effector is None:
-                raise PolicyError("the end effector's pose is missing: the profile says that it comes by a topic")
+                raise PolicyError(f"the end effector's pose is missing: the profile says that it comes {source}")
             return PROPRIOCEPTION[self.profile.proprioception](joint_state.end_effector, opening)
         positions, _ = joint_state.select(self._chain.joint_names)
         return PROPRIOCEPTION[self.profile.proprioception](self._chain.forward(positions), opening)

@@ -87,12 +87,23 @@ class PoseSource:
     """Where the measured pose of the end effector comes from.
 
     Attributes:
-        kind: ``kinematics`` (of the joint states) or ``topic``.
+        kind: ``kinematics`` (of the joint states), ``topic`` or ``tf``.
         topic: geometry_msgs/PoseStamped of the gripper point in the base frame; for ``topic``.
+        frame: that lies at the gripper point; for ``tf``.
     """
 
     kind: str = "kinematics"
     topic: str = "end_effector_pose"
+    frame: str = ""
+
+    @property
+    def is_measured(self) -> bool:
+        """Whether it comes from outside, beside the joint states."""
+        return self.kind != "kinematics"
+
+    def __str__(self) -> str:
+        """For people: how it comes."""
+        return {"topic": f"on {self.topic}", "tf": f"of {self.frame} by tf"}.get(self.kind, "by kinematics")
 
 
 @dataclass(frozen=True)
@@ -210,8 +221,12 @@ def read_interface(file: CheckedMapping) -> RobotInterface:
         position, angles = offset.triple("xyz", -2.0, 2.0), offset.triple("rpy", -6.3, 6.3)
         optional["tool_offset"] = pose(np.array(position), rotation_from_rpy(*angles))
     if "end_effector_pose" in file.keys:
-        kind, source = file.tagged_mapping("end_effector_pose", "from", {"kinematics": [], "topic": ["topic"]})
-        optional["end_effector_pose"] = PoseSource(kind, _topic(source, "topic")) if kind == "topic" else PoseSource()
+        keys: dict[str, Sequence[str]] = {"kinematics": [], "topic": ["topic"], "tf": ["frame"]}
+        kind, source = file.tagged_mapping("end_effector_pose", "from", keys)
+        if kind == "topic":
+            optional["end_effector_pose"] = PoseSource(kind, topic=_topic(source, "topic"))
+        elif kind == "tf":
+            optional["end_effector_pose"] = PoseSource(kind, frame=source.text("frame"))
     if "simulation" in file.keys:
         optional["simulation"] = file.boolean("simulation")
     views = file.mapping("cameras", None)

@@ -102,6 +102,7 @@ def test_every_key_says_what_it_says(load, tmp_path):
         ("robot_description", "{from: web}", "must be a mapping with from: one of topic, file, xacro"),
         ("robot_description", "{from: xacro, path: a.xacro, arguments: big}", "'big' is no name:=value"),
         ("end_effector_pose", "{from: topic}", "missing end_effector_pose.topic"),
+        ("end_effector_pose", "{from: tf}", "missing end_effector_pose.frame"),
         ("tool_offset", "{xyz: [0, 0], rpy: [0, 0, 0]}", "'tool_offset.xyz' must be three numbers"),
         ("simulation", "perhaps", "true or false"),
     ],

@@ -82,7 +82,7 @@ def read_recorded(bag: Bag, topics: Topics, profile: RobotProfile, instruction: 
     recorded = Recorded(bag.start / NANOSECONDS + offset, bag.end / NANOSECONDS + offset, offset)
     merger = JointStateMerger(profile.joints, profile.gripper.joint)
     same_names: dict[tuple[str, ...], tuple[str, ...]] = {}  # each message brings its own copy of them
-    pose_is_measured = profile.interface.end_effector_pose.kind == "topic"
+    pose_is_measured = profile.interface.end_effector_pose.is_measured
     stop_began: float | None = None
     names = [
         name
