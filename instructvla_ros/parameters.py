@@ -293,6 +293,11 @@ RECORDER_NODE = (
     Parameter(
         "split_seconds", 0.0, "Likewise after so long; 0: never.", unit="s", minimum=0.0, maximum=1_000_000.0
     ),
+    Parameter(
+        "recording_folder",
+        "",
+        "Where `~/start_recording` makes its bags; empty: `instructvla_recordings` in the home folder.",
+    ),
     Parameter("flight_recorder", True, "Whether the last while is kept in memory and written after an incident."),
     Parameter(
         "flight_folder", "", "Where bags of incidents are written; empty: `instructvla_incidents` in the home folder."

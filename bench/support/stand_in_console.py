@@ -159,7 +159,7 @@ class StandIn:
                     "age of joint_states [s]": "0.012",
                 }
                 self.board.put_policy("acting", True, values)
-                self.board.put_recorder("flight recorder")
+                self.board.put_recorder("flight recorder", records=False)
             self._send_frames(now)
 
     def _send_chunk(self, now: float) -> None:

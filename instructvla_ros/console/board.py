@@ -93,6 +93,7 @@ class Board:
         self._speed_scale_settable = False
         self._actions: tuple[tuple[str, str], ...] = ()
         self._recorder, self._recorder_at = "", -math.inf
+        self.records = False
         self.instruction = ""
         self._instructions: deque[Exchange] = deque(maxlen=LONGEST_HISTORY)
         self._questions: deque[Exchange] = deque(maxlen=LONGEST_HISTORY)
@@ -184,9 +185,9 @@ class Board:
         """Cameras that another node listens to, which cost no drawing of their own; where there is none, the first."""
         self._in_use = names or frozenset(camera.name for camera in self.cameras[:1])
 
-    def put_recorder(self, text: str) -> None:
-        """What the recorder does, for people."""
-        self._recorder, self._recorder_at = text, self.monotonic()
+    def put_recorder(self, text: str, records: bool) -> None:
+        """What the recorder does, for people, and whether a recording is under way."""
+        self._recorder, self._recorder_at, self.records = text, self.monotonic(), records
 
     def put_abilities(self, speed_scale: bool, actions: Sequence[tuple[str, str]]) -> None:
         """What can be done now.

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable
 from functools import partial
 from types import SimpleNamespace
+from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from geometry_msgs.msg import PoseStamped
@@ -23,14 +24,14 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from sensor_msgs.msg import JointState as JointStateMessage
 from std_msgs.msg import String
 
-from instructvla_ros.bags.pictures import PictureError, to_jpeg
+from instructvla_ros.bags.message_types import type_store
+from instructvla_ros.bags.pictures import PictureError, to_jpeg, to_rgb
 from instructvla_ros.console.board import Board
 from instructvla_ros.console.projection import CalibrationError, Intrinsics, pose_from_quaternion
 from instructvla_ros.console.reports import ActingLimit, FilterStatus
 from instructvla_ros.msg import ActionChunk, Reasoning, SafetyStatus
 from instructvla_ros.nodes import messages, qos
 from instructvla_ros.nodes.diagnostics import status_name
-from instructvla_ros.nodes.image_decoding import ImageError, to_rgb
 from instructvla_ros.nodes.inputs import Inputs
 from instructvla_ros.policy.profile import RobotProfile
 from instructvla_ros.policy.profile_interface import IMAGE_NAMES
@@ -150,18 +151,21 @@ class ConsoleEyes:
         # frames that come at the rate itself, a little early or late, all pass
         self._frame_due[camera] = max(self._frame_due[camera] + period, now + 0.5 * period)
         try:
-            jpeg = self._encoded(deserialize_message(data, self._topics[camera][1]))
-        except (ImageError, PictureError) as error:
+            jpeg = self._encoded(data, self._topics[camera][1])
+        except PictureError as error:
             self._node.get_logger().error(f"{camera}: {error}", throttle_duration_sec=5.0)
             return
         self._put_frame(camera, stamp, jpeg)
 
-    def _encoded(self, message: Image | CompressedImage) -> bytes:
+    def _encoded(self, data: bytes, kind: type) -> bytes:
+        # as a bag's reader decodes it: in place, where rclpy copies each picture twice
+        name = f"sensor_msgs/msg/{kind.__name__}"
+        message: Any = type_store().deserialize_cdr(data, name)
         widest = self._given.image_width
-        if isinstance(message, CompressedImage):
-            data = message.data.tobytes()
-            if jpeg_width(data) <= PASSED_ON * widest:
-                return data
+        if kind is CompressedImage:
+            jpeg = message.data.tobytes()
+            if jpeg_width(jpeg) <= PASSED_ON * widest:
+                return bytes(jpeg)
         return to_jpeg(to_rgb(message), widest, self._given.jpeg_quality)
 
     def _calibrate(self, camera: str, message: CameraInfo) -> None:
@@ -242,7 +246,7 @@ class ConsoleEyes:
                 self._board.put_policy(status.message, status.level == DiagnosticStatus.OK, values)
             elif status.name == status_name(self._node, "recorder_node"):
                 bag = f" to {values['bag']}" if "bag" in values else ""
-                self._board.put_recorder(f"{status.message}{bag}")
+                self._board.put_recorder(f"{status.message}{bag}", "bag" in values)
 
 
 def jpeg_width(data: bytes) -> float:

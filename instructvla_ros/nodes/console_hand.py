@@ -45,6 +45,8 @@ _PRESS = QoSProfile(
 """Heard by latched subscribers and others, but not long after: a filter that starts anew hears no release of before."""
 
 ACTIONS = {
+    "record": ("recorder_node/start_recording", "Record"),
+    "end_recording": ("recorder_node/stop_recording", "End the recording"),
     "save_last_minute": ("recorder_node/save_flight", "Save the last minute"),
     "pause": ("player_node/pause", "Pause the replay"),
     "resume": ("player_node/resume", "Resume the replay"),
@@ -181,7 +183,12 @@ class ConsoleHand:
         elif not self._has_speed_scale:
             request = GetParameters.Request(names=["speed_scale"])
             self._get.call_async(request).add_done_callback(self._on_speed_scale)
-        ready = [(name, label) for name, (_, label) in ACTIONS.items() if self._acting[name].service_is_ready()]
+        idle = "record" if self._board.records else "end_recording"
+        ready = [
+            (name, label)
+            for name, (_, label) in ACTIONS.items()
+            if name != idle and self._acting[name].service_is_ready()
+        ]
         self._board.put_abilities(self._has_speed_scale, ready)
 
     def _on_speed_scale(self, future: Future) -> None:

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """recorder_node: writes what goes in and out to a rosbag2 bag, and keeps the last minute for the case of an incident.
 
-In: all topics of policy and filter, as serialized bytes. Service ``~/save_flight``. Out: bags, ``/diagnostics``.
+In: all topics of policy and filter, as serialized bytes. Services ``~/save_flight``, ``~/start_recording`` and
+``~/stop_recording``. Out: bags, ``/diagnostics``.
 
 Callbacks only queue bytes. One thread writes the recording, one fills the flight recorder's memory, and each incident
 is written by a thread of its own. It is a process beside the control loop: whatever the disk does, no arm waits.
@@ -16,6 +17,8 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
@@ -33,8 +36,8 @@ from instructvla_ros.bags.incidents import delete_old, incident_path, write_inci
 from instructvla_ros.bags.intake import Intake
 from instructvla_ros.bags.origin import checkpoint_hashes, versions
 from instructvla_ros.bags.pictures import to_jpeg
+from instructvla_ros.bags.recording import Recording, recording_path
 from instructvla_ros.bags.ring import Message, Ring, Triggers
-from instructvla_ros.bags.splitting import SplitWriter
 from instructvla_ros.bags.writing import Quality
 from instructvla_ros.msg import ActionChunk, Reasoning, SafetyStatus
 from instructvla_ros.nodes import qos
@@ -90,18 +93,14 @@ class RecorderNode(RunnableNode):
         if given.robot:
             self._about["robot"] = given.robot
             self._about["profile"] = yaml_path(ROBOTS_FOLDER, "robot", given.robot).read_text(encoding="utf-8")
-        self._news: dict[str, str] = {}
+        self._latched: dict[str, Message] = {}  # the newest of each, for a recording that begins later
         self._trouble = self._said = ""
         self._saves = 0
         self._saving: threading.Thread | None = None
         self._ending = threading.Event()
 
-        self._writer: SplitWriter | None = None
-        if given.path:
-            self._writer = SplitWriter(given.path, self._about, given.split_megabytes, given.split_seconds)
-        self._recording: Intake | None = None
-        if self._writer is not None:
-            self._recording = Intake("bag", given.queue_megabytes, self._write, self._flush, self._on_disk_error)
+        self._recording = self._begin(Path(given.path)) if given.path else None
+        self._closing: threading.Thread | None = None
         self._ring: Ring | None = None
         self._flight: Intake | None = None
         if given.flight_recorder:
@@ -124,6 +123,8 @@ class RecorderNode(RunnableNode):
         self._parameters_of = {name: AsyncParameterClient(self, name) for name in ASKED_NODES}
         self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", qos.TEXT)
         self.create_service(Trigger, "~/save_flight", self._on_save)
+        self.create_service(Trigger, "~/start_recording", self._on_start_recording)
+        self.create_service(Trigger, "~/stop_recording", self._on_stop_recording)
         self.create_timer(0.5, self._look)
         self.create_timer(1.0, self._publish_diagnostics)
         where = f"recording to {given.path}" if given.path else "not recording"
@@ -133,18 +134,58 @@ class RecorderNode(RunnableNode):
     def stop_working(self) -> None:
         """Write what is queued, close the bag, and let an incident be written to its end."""
         self._ending.set()
-        for intake in (self._recording, self._flight):
-            if intake is not None and not intake.close(CLOSING):
-                print("the disk is too slow: what was queued is lost", file=sys.stderr)
-        writer, self._writer = self._writer, None
-        if writer is not None:
-            try:
-                writer.close()
-                print(f"{writer.path}: {writer.messages} messages; lost: {self._all_lost() or 'none'}", flush=True)
-            except OSError as error:
-                print(f"{writer.path} has no index, it can be read without: {error}", file=sys.stderr)
-        if self._saving is not None:
-            self._saving.join(CLOSING)
+        recording, self._recording = self._recording, None
+        if recording is not None and not recording.has_ended:
+            self._close(recording, lambda text: print(text, flush=True), lambda text: print(text, file=sys.stderr))
+        if self._flight is not None:
+            self._flight.close(CLOSING)
+        for thread in (self._closing, self._saving):
+            if thread is not None:
+                thread.join(CLOSING)
+
+    def _begin(self, path: Path) -> Recording:
+        given = self._given
+        keep = partial(self._as_kept, images=given.images)
+        limits = given.queue_megabytes, given.split_megabytes, given.split_seconds
+        return Recording(path, self._about, self._types, keep, self._on_disk_error, *limits)
+
+    def _close(self, recording: Recording, say: Callable[[str], object], complain: Callable[[str], object]) -> None:
+        wrong = recording.close(CLOSING)
+        if wrong:
+            complain(wrong)
+        say(f"{recording.path}: {recording.messages} messages; lost: {_told(self._lost + recording.lost) or 'none'}")
+
+    def _on_start_recording(self, _: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+        recording = self._recording
+        if recording is not None and not recording.has_ended:
+            response.message = f"a recording to {recording.path} is under way already"
+            return response
+        folder = Path(self._given.recording_folder or Path.home() / "instructvla_recordings").expanduser()
+        try:
+            recording = self._begin(recording_path(folder, self._given.disk_reserve))
+        except (OSError, ValueError) as error:
+            response.message = f"nothing is recorded: {error}"
+            return response
+        now = self.get_clock().now().nanoseconds
+        for message in list(self._latched.values()):
+            recording.put(replace(message, stamp=now))
+        self._recording, self._trouble = recording, ""
+        response.success, response.message = True, f"recording to {recording.path}"
+        self.get_logger().info(response.message)
+        return response
+
+    def _on_stop_recording(self, _: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+        recording, self._recording = self._recording, None
+        if recording is None or recording.has_ended:
+            response.message = self._trouble or "nothing is being recorded"
+            return response
+        logger = self.get_logger()
+        self._closing = threading.Thread(
+            target=self._close, args=(recording, logger.info, logger.error), name="closing"
+        )
+        self._closing.start()
+        response.success, response.message = True, f"the recording {recording.path} ends"
+        return response
 
     def _subscribe(self, name: str, kind: type, quality: Quality, both: bool = False) -> None:
         topic = self.resolve_topic_name(name)
@@ -166,7 +207,10 @@ class RecorderNode(RunnableNode):
                     self._lost[topic] += number - last[0] - 1
                 last[:] = [number]
             stamp = self.get_clock().now().nanoseconds if self._simulated else info["received_timestamp"]
-            self._pass_on(Message(topic, stamp or time.time_ns(), data))
+            message = Message(topic, stamp or time.time_ns(), data)
+            if quality.latched:
+                self._latched[topic] = message
+            self._pass_on(message)
             if name == "safety_status":
                 self._judge(deserialize_message(data, SafetyStatus))
 
@@ -224,29 +268,13 @@ class RecorderNode(RunnableNode):
 
     def _tell(self, about: dict[str, str]) -> None:
         self._about |= about
-        self._news |= about  # written by the bag's own thread
+        recording = self._recording
+        if recording is not None:
+            recording.tell(about)
 
-    def _write(self, message: Message) -> None:
-        writer = self._writer
-        if writer is None:
-            raise OSError("the recording has ended")
-        message = self._as_kept(message, self._given.images)
-        writer.add_topic(message.topic, *self._types[message.topic])
-        writer.write(message.topic, message.stamp, message.data)
-
-    def _flush(self) -> None:
-        if self._writer is not None:
-            news, self._news = self._news, {}
-            self._writer.describe(news)
-            self._writer.flush()
-
-    def _on_disk_error(self, error: Exception) -> None:
-        """End the recording at the first error: what is on the disk can be read, what would follow had gaps."""
-        writer, self._writer, self._recording = self._writer, None, None
-        if writer is not None:
-            self._trouble = f"recording to {writer.path} has ended after {writer.messages} messages: {error}"
-            self.get_logger().error(self._trouble)
-            writer.abandon()
+    def _on_disk_error(self, trouble: str) -> None:
+        self._trouble = trouble
+        self.get_logger().error(trouble)
 
     def _keep(self, message: Message) -> None:
         assert self._ring is not None
@@ -309,26 +337,26 @@ class RecorderNode(RunnableNode):
         except OSError as error:
             self.get_logger().warning(f"an old incident cannot be deleted: {error}")
 
-    def _all_lost(self) -> str:
-        lost = self._lost + (self._recording.lost if self._recording else Counter())
-        return ", ".join(f"{topic} {count}" for topic, count in sorted(lost.items()) if count)
-
     def _publish_diagnostics(self) -> None:
-        lost = self._all_lost()
-        level, summary = (
-            DiagnosticStatus.OK,
-            "recording" if self._writer else "flight recorder" if self._ring else "off",
-        )
+        recording = self._recording
+        if recording is not None and recording.has_ended:
+            recording = None
+        lost = _told(self._lost + (recording.lost if recording else Counter()))
+        level, summary = DiagnosticStatus.OK, "recording" if recording else "flight recorder" if self._ring else "off"
         if lost:
             level, summary = DiagnosticStatus.WARN, f"messages lost: {lost}"
         if self._trouble:
             level, summary = DiagnosticStatus.ERROR, self._trouble
         values: dict[str, object] = {"incidents written": self._saves, "last incident": self._said or "none"}
-        if self._writer is not None:
-            values |= {"bag": self._writer.path, "messages": self._writer.messages}
+        if recording is not None:
+            values |= {"bag": recording.path, "messages": recording.messages}
         if self._ring is not None:
             values |= {"memory [MB]": f"{self._ring.megabytes:.1f}", "reaches back [s]": f"{self._ring.seconds:.1f}"}
         self._diagnostics.publish(diagnostic(self, level, summary, {"lost": lost or "none", **values}))
+
+
+def _told(lost: Counter[str]) -> str:
+    return ", ".join(f"{topic} {count}" for topic, count in sorted(lost.items()) if count)
 
 
 def main() -> int:

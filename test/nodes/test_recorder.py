@@ -111,6 +111,29 @@ def test_after_an_incident_the_last_while_is_on_the_disk(incident: str, graph, t
     assert words in (bag / "metadata.yaml").read_text()
 
 
+def test_a_recording_begins_and_ends_by_service_with_what_was_latched_before(graph, tmp_path: Path) -> None:
+    folder = tmp_path / "recordings"
+    graph.node.create_publisher(String, "instruction", LATCHED).publish(String(data="said before"))
+    given = {"recording_folder": str(folder), "flight_recorder": False, "disk_reserve": 0.0}
+    recorder = graph.start("recorder_node", **given)
+    seen = graph.collect(DiagnosticArray, "/diagnostics", qos.TEXT)
+    call = partial(graph.call, Trigger)
+    refused = call("recorder_node/stop_recording", Trigger.Request())
+    assert not refused.success and "nothing is being recorded" in refused.message
+    graph.wait_until(lambda: graph.node.count_subscribers("instruction") >= 2, "the recorder to listen")
+    graph.wait_until(lambda: told(seen), "a second of listening")
+    assert call("recorder_node/start_recording", Trigger.Request()).success
+    second = call("recorder_node/start_recording", Trigger.Request())
+    assert not second.success and "under way already" in second.message
+    graph.wait_until(lambda: told(seen)[-1][1] == "recording", "the recording in the diagnostics")
+    assert call("recorder_node/stop_recording", Trigger.Request()).success
+    graph.wait_until(lambda: any(folder.glob("*/metadata.yaml")), "the bag to be closed")
+    (bag,) = folder.iterdir()
+    assert [message.data for message in contents(bag)["/instruction"]] == ["said before"]
+    graph.wait_until(lambda: told(seen)[-1][1] == "off", "the end in the diagnostics")
+    assert recorder.stop() == 0, recorder.output
+
+
 def test_what_is_lost_before_it_reaches_the_recorder_is_counted_and_said(graph, tmp_path: Path) -> None:
     diagnostics = graph.collect(DiagnosticArray, "/diagnostics", qos.TEXT)
     joints = graph.node.create_publisher(JointState, "joint_states", qos.SENSOR)
