@@ -19,7 +19,15 @@ import numpy as np
 
 from instructvla_ros.console.plan import in_words, step_at, way_ahead
 from instructvla_ros.console.projection import CalibrationError, CameraPlace
-from instructvla_ros.console.reports import LATCHED_NAMES, STATES, ActingLimit, Camera, Exchange, FilterStatus
+from instructvla_ros.console.reports import (
+    LATCHED_NAMES,
+    STATES,
+    ActingLimit,
+    Camera,
+    Exchange,
+    FilterStatus,
+    HeardWords,
+)
 from instructvla_ros.robot.action_chunk import ActionChunk
 from instructvla_ros.robot.gripper import GripperMapping
 from instructvla_ros.robot.joint_state import JointState, JointStateError
@@ -33,6 +41,7 @@ REMEMBERED = 10.0  # [s] for how long a limit that acted is still shown
 CHART_SECONDS = 12.0  # [s] of the chart that a new viewer is given
 SAMPLES_IN_STATE = 15  # newest samples that every state carries, so that a skipped state leaves no gap
 SHOWN_JOINTS_AGE = 0.5  # [s] from older joint states nothing is drawn
+HEARD = 30.0  # [s] for how long what the voice bridge heard is shown
 GONE = 2.0  # [s] without a status: the filter is not there
 
 
@@ -94,6 +103,8 @@ class Board:
         self._actions: tuple[tuple[str, str], ...] = ()
         self._recorder, self._recorder_at = "", -math.inf
         self.records = False
+        self._heard: HeardWords | None = None
+        self._heard_at = -math.inf
         self.instruction = ""
         self._instructions: deque[Exchange] = deque(maxlen=LONGEST_HISTORY)
         self._questions: deque[Exchange] = deque(maxlen=LONGEST_HISTORY)
@@ -185,6 +196,11 @@ class Board:
         """Cameras that another node listens to, which cost no drawing of their own; where there is none, the first."""
         self._in_use = names or frozenset(camera.name for camera in self.cameras[:1])
 
+    def put_heard(self, heard: HeardWords) -> None:
+        """What the voice bridge heard."""
+        with self._lock:
+            self._heard, self._heard_at = heard, self.monotonic()
+
     def put_recorder(self, text: str, records: bool) -> None:
         """What the recorder does, for people, and whether a recording is under way."""
         self._recorder, self._recorder_at, self.records = text, self.monotonic(), records
@@ -273,6 +289,7 @@ class Board:
                 "cameras": self._camera_rows(now),
                 "speed_scale": self._speed_scale(),
                 "actions": [{"name": name, "label": label} for name, label in self._actions],
+                "heard": asdict(self._heard) if self._heard is not None and at - self._heard_at < HEARD else None,
                 "recorder": self._recorder if at - self._recorder_at < 3.0 else "",
                 "news": list(self._news),
                 "now": _rounded(now, 3),

@@ -67,3 +67,20 @@ class Exchange:
     success: bool = True
     pending: bool = False
     at: float = 0.0
+
+
+@dataclass(frozen=True)
+class HeardWords:
+    """What the voice bridge heard.
+
+    Attributes:
+        text: the words.
+        confidence: 0 to 1.
+        asks: whether it waits for a yes or no.
+        reason: what became of them, for people.
+    """
+
+    text: str
+    confidence: float
+    asks: bool
+    reason: str

@@ -28,8 +28,8 @@ from instructvla_ros.bags.message_types import type_store
 from instructvla_ros.bags.pictures import PictureError, to_jpeg, to_rgb
 from instructvla_ros.console.board import Board
 from instructvla_ros.console.projection import CalibrationError, Intrinsics, pose_from_quaternion
-from instructvla_ros.console.reports import ActingLimit, FilterStatus
-from instructvla_ros.msg import ActionChunk, Reasoning, SafetyStatus
+from instructvla_ros.console.reports import ActingLimit, FilterStatus, HeardWords
+from instructvla_ros.msg import ActionChunk, Heard, Reasoning, SafetyStatus
 from instructvla_ros.nodes import messages, qos
 from instructvla_ros.nodes.diagnostics import status_name
 from instructvla_ros.nodes.inputs import Inputs
@@ -81,6 +81,7 @@ class ConsoleEyes:
         node.create_subscription(ActionChunk, "action_chunk", self._on_chunk, qos.TEXT)
         node.create_subscription(Reasoning, "reasoning", self._on_reasoning, qos.TEXT)
         node.create_subscription(SafetyStatus, "safety_status", self._on_status, qos.LATCHED)
+        node.create_subscription(Heard, "heard", self._on_heard, qos.TEXT)
         qos.subscribe_latched_or_not(node, String, "instruction", self._on_instruction)
         for name in self._topics:
             topic = name.replace("image", "camera_pose")
@@ -211,6 +212,10 @@ class ConsoleEyes:
     def _on_reasoning(self, message: Reasoning) -> None:
         stamp = messages.seconds(message.header.stamp)
         self._board.put_reasoning(message.text, message.instruction, message.final, stamp)
+
+    def _on_heard(self, message: Heard) -> None:
+        asks = message.outcome == Heard.OUTCOME_AWAITING_CONFIRMATION
+        self._board.put_heard(HeardWords(message.text, _finite(message.confidence) or 0.0, asks, message.reason))
 
     def _on_status(self, message: SafetyStatus) -> None:
         limits = tuple(

@@ -3,7 +3,7 @@
 """What the operator console can do to the robot: by the interfaces that everybody has, and no others.
 
 ``instruction``, ``emergency_stop``, ``safety_filter_node/stop`` and ``/reset``, the parameter ``speed_scale``,
-``policy_node/ask``, and the services of recorder and player.
+``policy_node/ask``, and the services of recorder, player and voice bridge.
 """
 
 from __future__ import annotations
@@ -55,6 +55,13 @@ ACTIONS = {
 """Actions of recorder and player: the service of each, and its label on the page."""
 
 
+ANSWERS = {
+    "confirm_heard": ("voice_bridge_node/confirm", "Yes"),
+    "cancel_heard": ("voice_bridge_node/cancel", "No"),
+}
+"""Answers to the voice bridge, likewise; the page offers them while it asks."""
+
+
 class ConsoleHand:
     """The console's :class:`~instructvla_ros.console.robot_side.RobotSide`.
 
@@ -77,7 +84,8 @@ class ConsoleHand:
         self._ask = node.create_client(Ask, "policy_node/ask")
         self._set = node.create_client(SetParameters, "safety_filter_node/set_parameters")
         self._get = node.create_client(GetParameters, "safety_filter_node/get_parameters")
-        self._acting = {name: node.create_client(Trigger, service) for name, (service, _) in ACTIONS.items()}
+        services = {name: service for name, (service, _) in {**ACTIONS, **ANSWERS}.items()}
+        self._acting = {name: node.create_client(Trigger, service) for name, service in services.items()}
         self._has_speed_scale = False
         node.create_timer(LOOK_PERIOD, self._look)
 
@@ -145,9 +153,10 @@ class ConsoleHand:
 
     async def act(self, action: str) -> Outcome:
         """See :class:`RobotSide`."""
-        if action not in ACTIONS:
+        known = {**ACTIONS, **ANSWERS}
+        if action not in known:
             return Outcome(False, f"there is no action {action!r}")
-        service, label = ACTIONS[action]
+        service, label = known[action]
         answer = await self._call(self._acting[action], Trigger.Request(), ANSWER)
         if answer is None:
             return Outcome(False, f"{service} is not there, or does not answer")

@@ -39,7 +39,7 @@ from instructvla_ros.bags.pictures import to_jpeg
 from instructvla_ros.bags.recording import Recording, recording_path
 from instructvla_ros.bags.ring import Message, Ring, Triggers
 from instructvla_ros.bags.writing import Quality
-from instructvla_ros.msg import ActionChunk, Reasoning, SafetyStatus
+from instructvla_ros.msg import ActionChunk, Heard, Reasoning, SafetyStatus
 from instructvla_ros.nodes import qos
 from instructvla_ros.nodes.diagnostics import diagnostic
 from instructvla_ros.nodes.image_decoding import to_rgb
@@ -54,6 +54,7 @@ TOPICS: dict[str, tuple[type, Quality]] = {
     "joint_states": (JointState, SENSOR),
     "instruction": (String, LATCHED),
     "robot_description": (String, LATCHED),
+    "heard": (Heard, RELIABLE),
     "emergency_stop": (Bool, LATCHED),
     "action_chunk": (ActionChunk, RELIABLE),
     "reasoning": (Reasoning, RELIABLE),

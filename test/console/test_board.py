@@ -9,7 +9,7 @@ import pytest
 
 from bench.support import stand_in_console
 from instructvla_ros.console.board import Board
-from instructvla_ros.console.reports import ActingLimit, FilterStatus
+from instructvla_ros.console.reports import ActingLimit, FilterStatus, HeardWords
 from instructvla_ros.robot.action_chunk import ActionChunk
 from instructvla_ros.robot.joint_state import JointState
 from instructvla_ros.sim.arm_model import urdf
@@ -33,6 +33,15 @@ def status(state: int, board: Board, **change: object) -> FilterStatus:
 def joints(board: Board, waist: float = 0.0, age: float = 0.0) -> JointState:
     positions = np.array([waist, *HOME[1:], 0.037])
     return JointState(board.now() - age, (*ARM_JOINTS, "left_finger"), positions)
+
+
+def test_what_was_heard_is_shown_for_a_while(board: Board) -> None:
+    assert board.state()["heard"] is None
+    board.put_heard(HeardWords("pick up the red cube", 0.8, True, "say or press whether it is right"))
+    board.clock[0] += 29.0
+    assert board.state()["heard"]["text"] == "pick up the red cube" and board.state()["heard"]["asks"]
+    board.clock[0] += 2.0
+    assert board.state()["heard"] is None
 
 
 def test_before_anything_has_come_the_state_says_so_and_is_json(board: Board) -> None:

@@ -14,6 +14,7 @@ pytest.importorskip("aiohttp", reason="aiohttp is not installed: run by make tes
 
 
 from bench.support import chromium  # noqa: E402
+from instructvla_ros.console.reports import HeardWords  # noqa: E402
 
 pytestmark = pytest.mark.skipif(
     chromium.find_chromium() is None, reason="Chromium is not installed: apt-get install chromium"
@@ -225,6 +226,24 @@ def test_a_question_is_answered_on_the_page(serve) -> None:
 
     run(test)
     assert console.robot.asked == ["ask what is left of the <b>ball</b>?", "act save_last_minute"]
+
+
+def test_what_the_voice_bridge_heard_is_confirmed_on_the_page(serve) -> None:
+    console = serve()
+
+    async def test(browser: Any) -> None:
+        tab = await browser.open(console.address)
+        await tab.until(READY)
+        assert await tab.eval("document.querySelector('#heard-box').hidden")
+        console.robot.board.put_heard(HeardWords("lift the <b>cube</b>", 0.8, True, "is it right?"))
+        await tab.until_text("#heard", 'Heard: "lift the <b>cube</b>". is it right?')
+        await tab.click("#heard-yes")
+        await until(lambda: "act confirm_heard" in console.robot.asked)
+        console.robot.board.put_heard(HeardWords("mumble", 0.1, False, "no command"))
+        await tab.until_text("#heard", "mumble")
+        assert await tab.eval("document.querySelector('#heard-answer').hidden"), "nothing to confirm"
+
+    run(test)
 
 
 def test_a_page_that_is_loaded_anew_shows_the_same_and_keeps_control(serve) -> None:

@@ -14,9 +14,10 @@ import pytest
 from rcl_interfaces.srv import GetParameters
 from sensor_msgs.msg import CameraInfo, JointState
 from std_msgs.msg import Bool, String
+from std_srvs.srv import Trigger
 
 from instructvla_ros.console import ADDRESS_LINE
-from instructvla_ros.msg import SafetyStatus
+from instructvla_ros.msg import Heard, SafetyStatus
 from instructvla_ros.nodes import qos
 from instructvla_ros.safety import SafetyState
 
@@ -190,6 +191,40 @@ def test_a_press_elsewhere_is_not_released_from_the_page(graph) -> None:
         await tab.until(f"{STATE} === 'holding'", WAIT)
 
     browse(test)
+
+
+@needs_chromium
+def test_from_the_page_what_was_heard_is_confirmed_and_a_run_is_recorded(graph, tmp_path: Path) -> None:
+    pressed = []
+
+    def on_confirm(_: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+        pressed.append("yes")
+        response.success = True
+        return response
+
+    heard = graph.node.create_publisher(Heard, "heard", qos.TEXT)
+    graph.node.create_service(Trigger, "voice_bridge_node/confirm", on_confirm)
+    graph.start("recorder_node", recording_folder=str(tmp_path), flight_recorder=False, disk_reserve=0.0)
+    address = start_console(graph)
+    graph.wait_until(lambda: heard.get_subscription_count() == 2, "the console and the recorder to listen")
+
+    async def test(browser: Any) -> None:
+        tab = await browser.open(address)
+        await tab.until(READY, WAIT)
+        await tab.until_text("#actions", "Record", WAIT)
+        await tab.click("#actions button")
+        await tab.until_text("#actions", "End the recording", WAIT)
+        asked = Heard(text="lift the cube", confidence=0.9, outcome=Heard.OUTCOME_AWAITING_CONFIRMATION)
+        heard.publish(asked)
+        await tab.until_text("#heard", "lift the cube", WAIT)
+        await tab.click("#heard-yes")
+        await until(lambda: pressed, "the answer")
+        await tab.click("#actions button")
+        await until(lambda: any(tmp_path.glob("*/metadata.yaml")), "the end of the recording")
+
+    browse(test)
+    (bag,) = tmp_path.iterdir()
+    assert b"lift the cube" in b"".join(path.read_bytes() for path in bag.glob("*.mcap"))
 
 
 @needs_chromium

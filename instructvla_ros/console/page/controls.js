@@ -25,6 +25,7 @@ export class Controls {
     this.connectForms();
     this.connectControl();
     this.connectSpeed();
+    this.connectHeard();
   }
 
   get mayStop() {
@@ -198,6 +199,20 @@ export class Controls {
     setText(byId("speed-value"), `${percent} %`);
   }
 
+  // ---- what the voice bridge heard
+
+  connectHeard() {
+    for (const [id, action] of [["heard-yes", "confirm_heard"], ["heard-no", "cancel_heard"]]) {
+      byId(id).addEventListener("click", () => this.say(this.link.request({ do: "act", action })));
+    }
+  }
+
+  showHeard(heard) {
+    byId("heard-box").hidden = heard === null;
+    byId("heard-answer").hidden = heard === null || !heard.asks;
+    setText(byId("heard"), heard === null ? "" : `Heard: "${heard.text}". ${heard.reason}`);
+  }
+
   // ---- what the page offers now
 
   update(state) {
@@ -218,6 +233,7 @@ export class Controls {
       }));
     }
     this.showSpeed(state.speed_scale);
+    this.showHeard(state.heard);
     this.show();
   }
 
@@ -234,7 +250,7 @@ export class Controls {
     byId("reset-box").hidden = !(latched && rights.may === "operate");
     byId("reset").disabled = !this.mayOperate;
     for (const id of ["text", "question", "clear"]) byId(id).disabled = !this.mayOperate || (id === "clear" && byId("current").textContent === "nothing");
-    for (const button of document.querySelectorAll("#instruct button, #ask button, #actions button")) button.disabled = !this.mayOperate;
+    for (const button of document.querySelectorAll("#instruct button, #ask button, #actions button, #heard-answer button")) button.disabled = !this.mayOperate;
 
     const confirming = performance.now() - this.takingOver <= 4000;
     const take = byId("take");
