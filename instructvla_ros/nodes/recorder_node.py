@@ -23,8 +23,6 @@ from pathlib import Path
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from geometry_msgs.msg import PoseStamped, TwistStamped
-from rclpy.parameter import parameter_value_to_python
-from rclpy.parameter_client import AsyncParameterClient
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from rclpy.serialization import deserialize_message, serialize_message
 from sensor_msgs.msg import CompressedImage, Image, JointState
@@ -43,6 +41,7 @@ from instructvla_ros.msg import ActionChunk, Heard, Reasoning, SafetyStatus
 from instructvla_ros.nodes import qos
 from instructvla_ros.nodes.diagnostics import diagnostic
 from instructvla_ros.nodes.image_decoding import to_rgb
+from instructvla_ros.nodes.parameter_look import ParameterLook
 from instructvla_ros.nodes.running import RunnableNode, run_node
 from instructvla_ros.parameters import RECORDER_NODE, declare
 from instructvla_ros.policy.profile import ROBOTS_FOLDER, RobotProfile
@@ -121,7 +120,7 @@ class RecorderNode(RunnableNode):
                 transport = interface.transport(view, transport)
             compressed = transport == "compressed"
             self._cameras[f"{name}/compressed" if compressed else name] = CompressedImage if compressed else Image
-        self._parameters_of = {name: AsyncParameterClient(self, name) for name in ASKED_NODES}
+        self._parameter_look = ParameterLook(self, ASKED_NODES, self._on_parameters)
         self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", qos.TEXT)
         self.create_service(Trigger, "~/save_flight", self._on_save)
         self.create_service(Trigger, "~/start_recording", self._on_start_recording)
@@ -241,24 +240,12 @@ class RecorderNode(RunnableNode):
         self._single = {
             topic for topic in list(self._types) if topic not in self._both and self.count_publishers(topic) == 1
         }
-        for node, client in list(self._parameters_of.items()):
-            if client.services_are_ready():
-                del self._parameters_of[node]
-                client.list_parameters().add_done_callback(self._listed(node, client))
+        self._parameter_look.look()
 
-    def _listed(self, node: str, client: AsyncParameterClient) -> Callable[[object], None]:
-        def on_names(future: object) -> None:
-            names = list(future.result().result.names)  # type: ignore[attr-defined]
-            client.get_parameters(names).add_done_callback(lambda answer: on_values(names, answer))
-
-        def on_values(names: list[str], future: object) -> None:
-            values = future.result().values  # type: ignore[attr-defined]
-            told = {name: parameter_value_to_python(value) for name, value in zip(names, values, strict=True)}
-            self._tell({f"parameters of {node}": json.dumps(told, default=list)})
-            if told.get("checkpoint"):
-                threading.Thread(target=self._hash, args=(told["checkpoint"],), name="hash", daemon=True).start()
-
-        return on_names
+    def _on_parameters(self, node: str, told: dict[str, object]) -> None:
+        self._tell({f"parameters of {node}": json.dumps(told, default=list)})
+        if told.get("checkpoint"):
+            threading.Thread(target=self._hash, args=(told["checkpoint"],), name="hash", daemon=True).start()
 
     def _hash(self, checkpoint: str) -> None:
         try:
