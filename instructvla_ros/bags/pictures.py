@@ -68,6 +68,14 @@ def to_rgb(message: Any) -> np.ndarray:
         raise PictureError(f"a picture of {width} x {height} {message.encoding} pixels has no RGB: {error}") from error
 
 
+def at_most(rgb: np.ndarray, width: int) -> np.ndarray:
+    """A picture ``(H, W, 3)`` uint8 made smaller where it is wider than the width [pixels]."""
+    if rgb.shape[1] <= width:
+        return rgb
+    height = max(1, round(rgb.shape[0] * width / rgb.shape[1]))
+    return cv2.resize(rgb, (width, height), interpolation=cv2.INTER_AREA)
+
+
 def to_jpeg(rgb: np.ndarray, width: int, quality: int = 80) -> bytes:
     """A picture as JPEG.
 
@@ -76,9 +84,7 @@ def to_jpeg(rgb: np.ndarray, width: int, quality: int = 80) -> bytes:
         width: of the JPEG at most [pixels].
         quality: 0 to 100.
     """
-    if rgb.shape[1] > width:
-        height = max(1, round(rgb.shape[0] * width / rgb.shape[1]))
-        rgb = cv2.resize(rgb, (width, height), interpolation=cv2.INTER_AREA)
+    rgb = at_most(rgb, width)
     done, coded = cv2.imencode(".jpg", cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR), (cv2.IMWRITE_JPEG_QUALITY, quality))
     if not done:
         raise PictureError(f"OpenCV makes no JPEG of a picture of {rgb.shape[1]} x {rgb.shape[0]} pixels")

@@ -348,6 +348,17 @@ class Board:
             "words": in_words(chunk, now),
         }
 
+    def overlay(self, camera: str) -> tuple[list[list[float]], list[str]]:
+        """What is drawn into a camera's picture: the path ahead as in :meth:`state`, and lines for people."""
+        with self._lock:
+            now = self.now()
+            row = next(row for row in self._camera_rows(now) if row["name"] == camera)
+            status, said = self._status, self._reasoning
+            state = f"{self.filter_state}: {status.reason}" if status is not None and self.filter_state else "no filter"
+            words = str(said["text"]) if said and said["instruction"] == self.instruction else ""
+            path: list[list[float]] = row["path"]  # type: ignore[assignment]
+            return path, [state, f'"{self.instruction}"' if self.instruction else "", words]
+
     def _camera_rows(self, now: float) -> list[dict[str, object]]:
         tip = self._measured_tip()
         chunk = self._chunk if self.filter_state == "moving" else None

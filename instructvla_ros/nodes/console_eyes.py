@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the operator console hears: topics onto its board, pictures as JPEG to its viewers.
 
+Pictures with the planned path drawn in go to ``annotated_image`` and ``annotated_wrist_image``, for RViz and Foxglove.
+
 What costs something is heard only while somebody looks: pictures of the cameras that are shown, joint states,
 diagnostics. Of what comes faster than it is shown, only the newest is decoded.
 """
@@ -25,13 +27,15 @@ from sensor_msgs.msg import JointState as JointStateMessage
 from std_msgs.msg import String
 
 from instructvla_ros.bags.message_types import type_store
-from instructvla_ros.bags.pictures import PictureError, to_jpeg, to_rgb
+from instructvla_ros.bags.pictures import PictureError, at_most, to_jpeg, to_rgb
 from instructvla_ros.console.board import Board
+from instructvla_ros.console.drawing import draw
 from instructvla_ros.console.projection import CalibrationError, Intrinsics, pose_from_quaternion
 from instructvla_ros.console.reports import ActingLimit, FilterStatus, HeardWords
 from instructvla_ros.msg import ActionChunk, Heard, Reasoning, SafetyStatus
 from instructvla_ros.nodes import messages, qos
 from instructvla_ros.nodes.diagnostics import status_name
+from instructvla_ros.nodes.image_decoding import to_message
 from instructvla_ros.nodes.inputs import Inputs
 from instructvla_ros.policy.profile import RobotProfile
 from instructvla_ros.policy.profile_interface import IMAGE_NAMES
@@ -76,6 +80,8 @@ class ConsoleEyes:
             kind = CompressedImage if compressed else Image
             self._topics[camera.name] = f"{camera.name}/compressed" if compressed else camera.name, kind
         self._frame_due = dict.fromkeys(self._topics, 0.0)
+        self._drawn = {name: node.create_publisher(Image, f"annotated_{name}", qos.SENSOR) for name in self._topics}
+        self._drawing: frozenset[str] = frozenset()
 
         node.create_subscription(String, "robot_description", self._on_description, qos.LATCHED)
         node.create_subscription(ActionChunk, "action_chunk", self._on_chunk, qos.TEXT)
@@ -97,8 +103,9 @@ class ConsoleEyes:
 
     def _look_often(self) -> None:
         watched, cameras = self._wanted
-        wanted = {"joint_states", "diagnostics"} if watched else set()
-        wanted |= {key for camera in cameras for key in (camera, f"info of {camera}")}
+        self._drawing = frozenset(name for name, publisher in self._drawn.items() if publisher.get_subscription_count())
+        wanted = {"joint_states", "diagnostics"} if watched else {"joint_states"} if self._drawing else set()
+        wanted |= {key for camera in cameras | self._drawing for key in (camera, f"info of {camera}")}
         for key in set(self._heard) - wanted:
             self._inputs.unsubscribe(self._heard.pop(key))
         for key in wanted - set(self._heard):
@@ -151,23 +158,30 @@ class ConsoleEyes:
         period = 1.0 / self._given.image_rate
         # frames that come at the rate itself, a little early or late, all pass
         self._frame_due[camera] = max(self._frame_due[camera] + period, now + 0.5 * period)
+        # as a bag's reader decodes it: in place, where rclpy copies each picture twice
+        name = f"sensor_msgs/msg/{self._topics[camera][1].__name__}"
+        message = type_store().deserialize_cdr(data, name)
         try:
-            jpeg = self._encoded(data, self._topics[camera][1])
+            if camera in self._wanted[1]:
+                self._put_frame(camera, stamp, self._encoded(message))
+            if camera in self._drawing:
+                self._publish_drawn(camera, message)
         except PictureError as error:
             self._node.get_logger().error(f"{camera}: {error}", throttle_duration_sec=5.0)
-            return
-        self._put_frame(camera, stamp, jpeg)
 
-    def _encoded(self, data: bytes, kind: type) -> bytes:
-        # as a bag's reader decodes it: in place, where rclpy copies each picture twice
-        name = f"sensor_msgs/msg/{kind.__name__}"
-        message: Any = type_store().deserialize_cdr(data, name)
+    def _encoded(self, message: Any) -> bytes:
         widest = self._given.image_width
-        if kind is CompressedImage:
+        if not hasattr(message, "encoding"):
             jpeg = message.data.tobytes()
             if jpeg_width(jpeg) <= PASSED_ON * widest:
                 return bytes(jpeg)
         return to_jpeg(to_rgb(message), widest, self._given.jpeg_quality)
+
+    def _publish_drawn(self, camera: str, message: Any) -> None:
+        drawn = to_message(draw(at_most(to_rgb(message), self._given.image_width), *self._board.overlay(camera)))
+        drawn.header.stamp.sec, drawn.header.stamp.nanosec = message.header.stamp.sec, message.header.stamp.nanosec
+        drawn.header.frame_id = message.header.frame_id
+        self._drawn[camera].publish(drawn)
 
     def _calibrate(self, camera: str, message: CameraInfo) -> None:
         place = self._board.places[camera]

@@ -12,13 +12,14 @@ from typing import Any
 import numpy as np
 import pytest
 from rcl_interfaces.srv import GetParameters
-from sensor_msgs.msg import CameraInfo, JointState
+from sensor_msgs.msg import CameraInfo, Image, JointState
 from std_msgs.msg import Bool, String
 from std_srvs.srv import Trigger
 
 from instructvla_ros.console import ADDRESS_LINE
 from instructvla_ros.msg import Heard, SafetyStatus
 from instructvla_ros.nodes import qos
+from instructvla_ros.nodes.image_decoding import to_rgb
 from instructvla_ros.safety import SafetyState
 
 pytest.importorskip("aiohttp", reason="aiohttp is not installed: run by make test")
@@ -267,6 +268,26 @@ def test_pictures_are_drawn_for_the_page_only_while_somebody_looks(graph) -> Non
     assert graph.node.count_subscribers(topic) == 0
     asyncio.run(asyncio.wait_for(look(), 120.0))
     assert infos[-1].header.frame_id == "wrist_camera_optical_frame"
+
+
+def test_a_picture_with_what_is_planned_is_there_for_those_who_listen(graph) -> None:
+    """As RViz and Foxglove show it; nobody has the page open."""
+    graph.start("sim_arm_node")
+    graph.start("safety_filter_node", robot="sim")
+    start_console(graph)
+    graph.node.create_publisher(String, "instruction", qos.LATCHED).publish(String(data="pick up the red cube"))
+    pictures = graph.collect(Image, "annotated_image", qos.SENSOR)
+
+    def is_told() -> bool:
+        """White letters on a dark band, and the gripper's dot below."""
+        if not pictures:
+            return False
+        drawn = to_rgb(pictures[-1])
+        letters, gripper = ((part == 255).all(axis=2).any() for part in (drawn[:40], drawn[60:]))
+        return bool(drawn[:6].mean() < 90 and letters and gripper)
+
+    graph.wait_until(is_told, "a picture with words and the gripper's place")
+    assert pictures[-1].header.frame_id and pictures[-1].header.stamp.sec > 0
 
 
 @pytest.mark.parametrize(
