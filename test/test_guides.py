@@ -20,7 +20,7 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 SERVICES = {
     "safety_filter_node": {"stop", "reset", "tell_time"},
     "policy_node": {"ask"},
-    "recorder_node": {"save_flight"},
+    "recorder_node": {"save_flight", "start_recording", "stop_recording"},
     "player_node": {"pause", "resume", "step"},
     "voice_bridge_node": {"confirm", "cancel", "push_to_talk"},
 }
