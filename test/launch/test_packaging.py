@@ -23,6 +23,7 @@ SYSTEM_PACKAGES = {
     "numpy": "python3-numpy",
     "PIL": "python3-pil",
     "scipy": "python3-scipy",
+    "tf2_ros": "tf2_ros_py",
     "yaml": "python3-yaml",
 }
 # Hard dependencies of a pinned package.
