@@ -25,10 +25,11 @@ from instructvla_ros.stamps import seconds
 ROOT = Path(__file__).resolve().parents[2]
 BAG, CHECKPOINT = ROOT / "recordings" / "sim_stop", ROOT / "models" / "tabletop"
 SEED, REASONING = 3, "always"
-IN_FLIGHT = 0.05
+IN_FLIGHT = 0.2
 """A joint state told this shortly before or after a tick [s of the recording] may have been heard the other way round:
-clock and joint states come by topics and threads of their own, and the recording is played slowly."""
-MOST_IN_FLIGHT = 8
+clock and joint states come by topics and threads of their own, the recording is played slowly, and other tests take the
+processors (0.05 was too short once in 14 runs beside four others)."""
+MOST_IN_FLIGHT = 30
 
 
 def test_a_recording_in_the_live_graph_gives_the_chunks_that_scoring_it_offline_gives(graph) -> None:
