@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from instructvla_ros.bags.ring import Message
-from instructvla_ros.bags.writing import BagWriter, Quality
+from instructvla_ros.bags.writing import BagWriter, Quality, require_room
 
 PREFIX = "incident_"
 
@@ -40,11 +40,7 @@ def write_incident(
         OSError: there is too little room, or the disk fails.
         UnknownTypeError: there is no definition of a type.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    needed = sum(len(message.data) for message in messages) / 1e6 + reserve
-    free = shutil.disk_usage(path.parent).free / 1e6
-    if free < needed:
-        raise OSError(f"{free:.0f} MB are free on the disk, {needed:.0f} MB with the reserve are needed")
+    require_room(path.parent, sum(len(message.data) for message in messages) / 1e6 + reserve)
     with BagWriter(path, about) as writer:
         for message in messages:
             writer.add_topic(message.topic, *topics[message.topic])

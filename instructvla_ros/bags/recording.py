@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -13,7 +12,7 @@ from pathlib import Path
 from instructvla_ros.bags.intake import Intake
 from instructvla_ros.bags.ring import Message
 from instructvla_ros.bags.splitting import SplitWriter
-from instructvla_ros.bags.writing import BagWritingError, Quality
+from instructvla_ros.bags.writing import Quality
 
 
 class Recording:
@@ -118,19 +117,6 @@ class Recording:
         self._writer.abandon()
 
 
-def recording_path(folder: Path, reserve: float) -> Path:
-    """Where a recording that begins now goes: named by the local time.
-
-    Args:
-        folder: of the recordings; made if need be.
-        reserve: what must be free on the disk [MB].
-
-    Raises:
-        OSError: the folder cannot be made.
-        BagWritingError: there is too little room.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    free = shutil.disk_usage(folder).free / 1e6
-    if free < reserve:
-        raise BagWritingError(f"{free:.0f} MB are free on the disk of {folder}, at least {reserve:.0f} MB must stay so")
-    return folder / time.strftime("recording_%Y-%m-%d_%H-%M-%S")
+def recording_name() -> str:
+    """How a recording that begins now is named: by the local time."""
+    return time.strftime("recording_%Y-%m-%d_%H-%M-%S")

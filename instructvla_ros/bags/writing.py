@@ -9,6 +9,7 @@ and hands it to the operating system. The file then lacks its index, which reade
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from io import BytesIO
@@ -32,6 +33,22 @@ _FOREVER = QosTime(2147483647, 4294967295)  # as rosbag2 writes an unlimited dur
 
 class BagWritingError(OSError):
     """A bag cannot be written; the message names the path and why."""
+
+
+def require_room(folder: Path, needed: float) -> None:
+    """Refuse to write where too little would be free.
+
+    Args:
+        folder: made if need be.
+        needed: what must be free on its disk [MB].
+
+    Raises:
+        OSError: the folder cannot be made, or there is too little room.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    free = shutil.disk_usage(folder).free / 1e6
+    if free < needed:
+        raise BagWritingError(f"{free:.0f} MB are free on the disk, {needed:.0f} MB with the reserve are needed")
 
 
 @dataclass(frozen=True)

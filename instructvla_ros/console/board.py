@@ -352,34 +352,17 @@ class Board:
         """What is drawn into a camera's picture: the path ahead as in :meth:`state`, and lines for people."""
         with self._lock:
             now = self.now()
-            row = next(row for row in self._camera_rows(now) if row["name"] == camera)
+            path, _ = self._path_in(camera, self._measured_tip(), now)
             status, said = self._status, self._reasoning
             state = f"{self.filter_state}: {status.reason}" if status is not None and self.filter_state else "no filter"
             words = str(said["text"]) if said and said["instruction"] == self.instruction else ""
-            path: list[list[float]] = row["path"]  # type: ignore[assignment]
             return path, [state, f'"{self.instruction}"' if self.instruction else "", words]
 
     def _camera_rows(self, now: float) -> list[dict[str, object]]:
         tip = self._measured_tip()
-        chunk = self._chunk if self.filter_state == "moving" else None
-        joint_state = self._fresh_joint_state()
-        joints = {} if joint_state is None else _by_name(joint_state)
         rows = []
         for camera in self.cameras:
-            place = self.places[camera.name]
-            problem = self._trouble or place.problem(self._urdf, self._base)
-            path: list[list[float]] = []
-            if not problem and tip is not None:
-                _, points, openings = way_ahead(chunk, now, tip)
-                points, openings = (points, openings) if len(points) else (tip[None], np.ones(1))
-                try:
-                    shares = place.project(points, self._urdf, self._base, joints)
-                    for (u, v), opening in zip(shares.tolist(), openings.tolist(), strict=True):
-                        if not (math.isfinite(u) and abs(u) < 5.0 and abs(v) < 5.0):
-                            break  # what lies behind the lens ends the line
-                        path.append([round(u, 4), round(v, 4), round(opening, 2)])
-                except CalibrationError as error:
-                    problem = str(error)
+            path, problem = self._path_in(camera.name, tip, now)
             rows.append(
                 {
                     "name": camera.name,
@@ -390,6 +373,27 @@ class Board:
                 }
             )
         return rows
+
+    def _path_in(self, camera: str, tip: np.ndarray | None, now: float) -> tuple[list[list[float]], str]:
+        """The path ahead in a camera's picture, from the measured gripper on, and why it is not known."""
+        place = self.places[camera]
+        problem = self._trouble or place.problem(self._urdf, self._base)
+        path: list[list[float]] = []
+        if problem or tip is None:
+            return path, problem
+        joint_state = self._fresh_joint_state()
+        joints = {} if joint_state is None else _by_name(joint_state)
+        _, points, openings = way_ahead(self._chunk if self.filter_state == "moving" else None, now, tip)
+        points, openings = (points, openings) if len(points) else (tip[None], np.ones(1))
+        try:
+            shares = place.project(points, self._urdf, self._base, joints)
+        except CalibrationError as error:
+            return path, str(error)
+        for (u, v), opening in zip(shares.tolist(), openings.tolist(), strict=True):
+            if not (math.isfinite(u) and abs(u) < 5.0 and abs(v) < 5.0):
+                break  # what lies behind the lens ends the line
+            path.append([round(u, 4), round(v, 4), round(opening, 2)])
+        return path, problem
 
     def _measured_tip(self) -> np.ndarray | None:
         """``(3,)`` the gripper point in the base frame [m], where joints and description are known."""

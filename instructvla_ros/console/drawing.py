@@ -60,8 +60,8 @@ def _write(drawn: np.ndarray, lines: Sequence[str], scale: float) -> None:
     band[:] = (0.35 * band + 0.65 * np.array(_PAPER)).astype(np.uint8)
     for index, text in enumerate(lines):
         shown = "".join(character if " " <= character <= "~" else "?" for character in text)  # what the font has
-        while shown and cv2.getTextSize(shown, font, size, thickness)[0][0] > drawn.shape[1] - 2 * edge:
-            shown = f"{shown[:-4]}..." if not shown.endswith("...") else f"{shown[:-6]}..."
-            if len(shown) < 8:
-                break
+        whole = shown
+        while whole and cv2.getTextSize(shown, font, size, thickness)[0][0] > drawn.shape[1] - 2 * edge:
+            whole = whole[:-1]
+            shown = f"{whole}..."
         cv2.putText(drawn, shown, (edge, step * (index + 1)), font, size, _INK, thickness, cv2.LINE_AA)

@@ -61,6 +61,8 @@ ANSWERS = {
 }
 """Answers to the voice bridge, likewise; the page offers them while it asks."""
 
+_DEEDS = {**ACTIONS, **ANSWERS}
+
 
 class ConsoleHand:
     """The console's :class:`~instructvla_ros.console.robot_side.RobotSide`.
@@ -84,8 +86,7 @@ class ConsoleHand:
         self._ask = node.create_client(Ask, "policy_node/ask")
         self._set = node.create_client(SetParameters, "safety_filter_node/set_parameters")
         self._get = node.create_client(GetParameters, "safety_filter_node/get_parameters")
-        services = {name: service for name, (service, _) in {**ACTIONS, **ANSWERS}.items()}
-        self._acting = {name: node.create_client(Trigger, service) for name, service in services.items()}
+        self._acting = {name: node.create_client(Trigger, service) for name, (service, _) in _DEEDS.items()}
         self._has_speed_scale = False
         node.create_timer(LOOK_PERIOD, self._look)
 
@@ -153,10 +154,9 @@ class ConsoleHand:
 
     async def act(self, action: str) -> Outcome:
         """See :class:`RobotSide`."""
-        known = {**ACTIONS, **ANSWERS}
-        if action not in known:
+        if action not in _DEEDS:
             return Outcome(False, f"there is no action {action!r}")
-        service, label = known[action]
+        service, label = _DEEDS[action]
         answer = await self._call(self._acting[action], Trigger.Request(), ANSWER)
         if answer is None:
             return Outcome(False, f"{service} is not there, or does not answer")

@@ -7,9 +7,9 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-import time
 from collections.abc import Sequence
 
+from instructvla_ros.bags.recording import recording_name
 from instructvla_ros.nodes.recorder_node import RecorderNode
 from instructvla_ros.nodes.running import run_node
 
@@ -36,7 +36,7 @@ def ros_arguments(argv: Sequence[str]) -> list[str]:
         ours, ros = ours[:at], ours[at:]
     given = parser.parse_args(ours)
     parameters = {
-        "path": given.path or time.strftime("recording_%Y-%m-%d_%H-%M-%S"),
+        "path": given.path or recording_name(),
         "images": given.images,
         "cameras": given.cameras,
         "robot": given.robot,

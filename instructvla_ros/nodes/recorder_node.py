@@ -34,9 +34,9 @@ from instructvla_ros.bags.incidents import delete_old, incident_path, write_inci
 from instructvla_ros.bags.intake import Intake
 from instructvla_ros.bags.origin import checkpoint_hashes, versions
 from instructvla_ros.bags.pictures import to_jpeg
-from instructvla_ros.bags.recording import Recording, recording_path
+from instructvla_ros.bags.recording import Recording, recording_name
 from instructvla_ros.bags.ring import Message, Ring, Triggers
-from instructvla_ros.bags.writing import Quality
+from instructvla_ros.bags.writing import Quality, require_room
 from instructvla_ros.msg import ActionChunk, Heard, Reasoning, SafetyStatus
 from instructvla_ros.nodes import qos
 from instructvla_ros.nodes.diagnostics import diagnostic
@@ -134,14 +134,20 @@ class RecorderNode(RunnableNode):
     def stop_working(self) -> None:
         """Write what is queued, close the bag, and let an incident be written to its end."""
         self._ending.set()
-        recording, self._recording = self._recording, None
-        if recording is not None and not recording.has_ended:
+        recording, self._recording = self._under_way, None
+        if recording is not None:
             self._close(recording, lambda text: print(text, flush=True), lambda text: print(text, file=sys.stderr))
         if self._flight is not None:
             self._flight.close(CLOSING)
         for thread in (self._closing, self._saving):
             if thread is not None:
                 thread.join(CLOSING)
+
+    @property
+    def _under_way(self) -> Recording | None:
+        """The recording, unless an error has ended it."""
+        recording = self._recording
+        return None if recording is None or recording.has_ended else recording
 
     def _begin(self, path: Path) -> Recording:
         given = self._given
@@ -156,13 +162,14 @@ class RecorderNode(RunnableNode):
         say(f"{recording.path}: {recording.messages} messages; lost: {_told(self._lost + recording.lost) or 'none'}")
 
     def _on_start_recording(self, _: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
-        recording = self._recording
-        if recording is not None and not recording.has_ended:
+        recording = self._under_way
+        if recording is not None:
             response.message = f"a recording to {recording.path} is under way already"
             return response
         folder = Path(self._given.recording_folder or Path.home() / "instructvla_recordings").expanduser()
         try:
-            recording = self._begin(recording_path(folder, self._given.disk_reserve))
+            require_room(folder, self._given.disk_reserve)
+            recording = self._begin(folder / recording_name())
         except (OSError, ValueError) as error:
             response.message = f"nothing is recorded: {error}"
             return response
@@ -175,8 +182,8 @@ class RecorderNode(RunnableNode):
         return response
 
     def _on_stop_recording(self, _: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
-        recording, self._recording = self._recording, None
-        if recording is None or recording.has_ended:
+        recording, self._recording = self._under_way, None
+        if recording is None:
             response.message = self._trouble or "nothing is being recorded"
             return response
         logger = self.get_logger()
@@ -326,9 +333,7 @@ class RecorderNode(RunnableNode):
             self.get_logger().warning(f"an old incident cannot be deleted: {error}")
 
     def _publish_diagnostics(self) -> None:
-        recording = self._recording
-        if recording is not None and recording.has_ended:
-            recording = None
+        recording = self._under_way
         lost = _told(self._lost + (recording.lost if recording else Counter()))
         level, summary = DiagnosticStatus.OK, "recording" if recording else "flight recorder" if self._ring else "off"
         if lost:
