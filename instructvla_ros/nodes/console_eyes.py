@@ -172,9 +172,9 @@ class ConsoleEyes:
     def _encoded(self, message: Any) -> bytes:
         widest = self._given.image_width
         if not hasattr(message, "encoding"):
-            jpeg = message.data.tobytes()
+            jpeg: bytes = message.data.tobytes()
             if jpeg_width(jpeg) <= PASSED_ON * widest:
-                return bytes(jpeg)
+                return jpeg
         return to_jpeg(to_rgb(message), widest, self._given.jpeg_quality)
 
     def _publish_drawn(self, camera: str, message: Any) -> None:

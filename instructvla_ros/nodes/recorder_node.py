@@ -137,8 +137,8 @@ class RecorderNode(RunnableNode):
         recording, self._recording = self._under_way, None
         if recording is not None:
             self._close(recording, lambda text: print(text, flush=True), lambda text: print(text, file=sys.stderr))
-        if self._flight is not None:
-            self._flight.close(CLOSING)
+        if self._flight is not None and not self._flight.close(CLOSING):
+            print("the flight recorder is too slow: what was queued is lost", file=sys.stderr)
         for thread in (self._closing, self._saving):
             if thread is not None:
                 thread.join(CLOSING)
