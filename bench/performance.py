@@ -31,6 +31,7 @@ from bench.support.plain import PUBLISHED_FILM_DEPTH, PlainModel  # noqa: E402
 from bench.support.stage_clock import StageClock  # noqa: E402
 from instructvla_ros.model import InstructVLA  # noqa: E402
 from instructvla_ros.model.images import dino_pixels, language_pixels  # noqa: E402
+from instructvla_ros.model.loading import INT8, has_bfloat16  # noqa: E402
 from instructvla_ros.model.prompt import Prompts  # noqa: E402
 from instructvla_ros.model.published import published_sizes  # noqa: E402
 from instructvla_ros.model.statistics import Statistics  # noqa: E402
@@ -48,7 +49,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="Measure acting and reasoning, ours and plain.")
     parser.add_argument("run_dir", help="a run folder, or expert or generalist: random weights at the published size")
     parser.add_argument("--device", default="cpu")
-    parser.add_argument("--dtype", default="float32", choices=("float32", "bfloat16", "float16"))
+    parser.add_argument("--dtype", default="float32", choices=("float32", "bfloat16", "float16", INT8))
     parser.add_argument("--count", type=int, default=50, help="acts measured (default: 50)")
     parser.add_argument("--warm-up", type=int, default=5, help="acts before that (default: 5)")
     parser.add_argument("--tokens", type=int, default=24, help="of reasoning, timed after the first (default: 24)")
@@ -58,7 +59,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = parser.parse_args(argv)
     if arguments.threads:
         torch.set_num_threads(arguments.threads)
-    model = _load(arguments.run_dir, torch.device(arguments.device), getattr(torch, arguments.dtype))
+    int8 = arguments.dtype == INT8
+    others = "bfloat16" if has_bfloat16() else "float32"  # what is not in 8 bits
+    model = _load(arguments.run_dir, torch.device(arguments.device), getattr(torch, others if int8 else arguments.dtype))
     random = np.random.default_rng(0)
     shape = (_SCENES, model.num_views, 480, 640, 3)
     scenes = [list(views) for views in random.integers(0, 256, shape, dtype=np.uint8)]
@@ -67,12 +70,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     figures: dict[str, Any] = {
         "model": arguments.run_dir,
         "parameters [M]": round(sum(parameter.numel() for parameter in model.parameters()) / 1e6, 1),
-        "dtype": arguments.dtype,
+        "dtype": f"int8 and {others}" if int8 else arguments.dtype,
         "hardware": _hardware(model.device),
+        "steps": "one by one",
         "software": f"torch {torch.__version__}, Python {platform.python_version()}",
     }
     plain_times, plain_actions, plain_words = _plain(model, scenes, state, noise, arguments)
-    model.fuse()
+    model.fuse(int8)
+    if model.device.type == "cuda":
+        figures["steps"] = "one by one" if model.record().recorded is None else "CUDA graphs"
     clock = StageClock(model)
 
     def act(index: int) -> np.ndarray:

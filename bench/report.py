@@ -25,6 +25,7 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(REPOSITORY))
 
 from bench.support.hardware import hardware  # noqa: E402
+from instructvla_ros.model.loading import has_bfloat16  # noqa: E402
 
 SHIPPED = "models/tabletop"
 FULL_SIZE_MEMORY = 14e9  # [B] of a full-size model in float32 and the plain form beside it
@@ -39,7 +40,7 @@ class Part:
         name: by which it is chosen.
         title: its heading.
         command: script and arguments.
-        needs: of ``gpu``, ``memory`` and ``ros``.
+        needs: of ``gpu``, ``memory``, ``bfloat16`` (of the processor) and ``ros``.
     """
 
     name: str
@@ -51,8 +52,9 @@ class Part:
 def parts() -> list[Part]:
     """What is measured, in order."""
     act = ("performance.py", SHIPPED, "--threads", "1", "--count", "60", "--plain", "10")
-    full = ("performance.py", "--threads", str(os.cpu_count()), "--count", "5", "--warm-up", "1", "--tokens", "6")
-    full += ("--plain", "2")
+    cpu = ("--threads", str(os.cpu_count()), "--warm-up", "1")
+    plain = (*cpu, "--count", "3", "--tokens", "6", "--plain", "1")
+    quick = (*cpu, "--count", "4", "--tokens", "12")
     gpu = ("performance.py", "--device", "cuda", "--dtype", "bfloat16", "--count", "200", "--warm-up", "20")
     gpu += ("--plain", "20", "--tokens", "200")
     return [
@@ -60,11 +62,24 @@ def parts() -> list[Part]:
         Part("beside", "Acting while the model speaks", ("side_by_side.py", SHIPPED, "--threads", "1")),
         Part("graph", "From picture to command through the live graph", ("graph_latency.py", SHIPPED), ("ros",)),
         Part("joins", "Joins of chunks", ("joins.py", SHIPPED, "--episodes", "5")),
-        Part("expert", "Expert, published size, CPU", (full[0], "expert", *full[1:]), ("memory",)),
-        Part("generalist", "Generalist, published size, CPU", (full[0], "generalist", *full[1:]), ("memory",)),
+        *_full_size("expert", plain, quick),
+        *_full_size("generalist", plain, quick),
         Part("gpu_expert", "Expert, published size, GPU", (gpu[0], "expert", *gpu[1:]), ("gpu",)),
         Part("gpu_generalist", "Generalist, published size, GPU", (gpu[0], "generalist", *gpu[1:]), ("gpu",)),
     ]
+
+
+def _full_size(kind: str, plain: tuple[str, ...], quick: tuple[str, ...]) -> list[Part]:
+    """The published size on a CPU: against our plain form in float32, then in the types that are quicker."""
+    name, command = kind.capitalize(), ("performance.py", kind)
+    return [
+        Part(kind, f"{name}, published size, CPU, float32", (*command, *plain), ("memory",)),
+        Part(
+            f"{kind}_bfloat16", f"{name}, published size, CPU, bfloat16", (*command, *quick, "--dtype", "bfloat16"),
+            ("memory", "bfloat16"),
+        ),
+        Part(f"{kind}_int8", f"{name}, published size, CPU, int8", (*command, *quick, "--dtype", "int8"), ("memory",)),
+    ]  # fmt: skip
 
 
 def lacks(part: Part) -> str:
@@ -76,6 +91,8 @@ def lacks(part: Part) -> str:
             return "torch sees no GPU here"
     if "memory" in part.needs and os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") < FULL_SIZE_MEMORY:
         return f"it takes {FULL_SIZE_MEMORY / 1e9:.0f} GB of memory"
+    if "bfloat16" in part.needs and not has_bfloat16():
+        return "this processor has no instructions for bfloat16, and is many times slower in it than in float32"
     if "ros" in part.needs and importlib.util.find_spec("rclpy") is None:
         return "rclpy is not importable: source a ROS 2 distribution or run make bench"
     return ""

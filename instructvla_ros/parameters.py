@@ -101,8 +101,9 @@ POLICY_NODE = (
     Parameter(
         "dtype",
         "auto",
-        "Type of the weights; `auto`: bfloat16 on a GPU, float32 on a CPU.",
-        choices=("auto", "float32", "bfloat16"),
+        "Type of the weights; `auto`: bfloat16 on a GPU, and for checkpoints over 1 GB on a CPU with instructions for it, "
+        "float32 else; `int8`: the language model's weights in 8 bits, the rest as under `auto`, on a CPU only.",
+        choices=("auto", "float32", "bfloat16", "int8"),
     ),
     Parameter(
         "threads",
@@ -110,6 +111,12 @@ POLICY_NODE = (
         "CPU threads of the network; 0: as many as are found to make it quicker, by trying, while it is loaded.",
         minimum=0,
         maximum=256,
+    ),
+    Parameter(
+        "cuda_graphs",
+        True,
+        "Whether a GPU replays the model's steps by itself (CUDA graphs); they are checked at load, and left out with a "
+        "warning where they differ or cannot be had.",
     ),
     Parameter("dataset", "", "Key into the run's dataset statistics; empty: the one in the robot's profile."),
     Parameter(

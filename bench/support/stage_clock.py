@@ -29,6 +29,10 @@ class StageClock:
         """Begin to time."""
         model, decoder = self._model, self._model.language.decoder
         self._wrap(model, "encode_images", lambda _: ENCODE)
+        if model.recorded is not None:
+            self._wrap(model.recorded, "read", lambda _: f"{GATE} and {READ}")
+            self._wrap(model.recorded, "flow", lambda _: f"{LOOK}, {CONTEXT} and {FLOW}")
+            return
         is_gated = model.language.gate is not None
         self._wrap(
             decoder, "forward", lambda keywords: GATE if is_gated and keywords.get("mix") is None else READ

@@ -5,6 +5,7 @@
 - Query, key and value are one product, gate and up another; both kinds of heads are rotated at once.
 - One adapter is merged into the weights. Several are stacked: one product down to all their ranks, where each is
   weighed by its share, and one product up.
+- Weights may be kept in 8 bits, see `int8`; adapters are not.
 """
 
 from collections.abc import Sequence
@@ -23,6 +24,7 @@ from instructvla_ros.model.decoder import (
     KeyValueCache,
     rotate,
 )
+from instructvla_ros.model.int8 import Int8Linear
 
 
 class FusedLinear(nn.Module):
@@ -31,13 +33,17 @@ class FusedLinear(nn.Module):
     Args:
         layers: with as many adapters each, or none.
         merged: whether the only adapter becomes part of the weights.
+        int8: whether the weights are kept in 8 bits.
     """
 
-    def __init__(self, layers: Sequence[AdaptedLinear], merged: bool) -> None:
+    def __init__(self, layers: Sequence[AdaptedLinear], merged: bool, int8: bool = False) -> None:
         super().__init__()
-        self.weight = _fixed(torch.cat([_merged_weight(layer) if merged else layer.weight for layer in layers]))
+        weight = torch.cat([_merged_weight(layer) if merged else layer.weight for layer in layers])
         biases: list[Tensor] = [layer.bias for layer in layers if layer.bias is not None]
-        self.bias = _fixed(torch.cat(biases)) if biases else None
+        bias = _fixed(torch.cat(biases)) if biases else None
+        self.int8 = Int8Linear(weight, bias) if int8 else None
+        self.weight = None if int8 else _fixed(weight)
+        self.bias = None if int8 else bias
         adapted = [] if merged else [layer for layer in layers if len(layer.lora_a)]
         self.down = _fixed(torch.cat([down for layer in adapted for down in layer.lora_a])) if adapted else None
         self.ups = nn.ParameterList(
@@ -51,7 +57,10 @@ class FusedLinear(nn.Module):
 
     def forward(self, inputs: Tensor, shares: Tensor | None) -> Tensor:
         """Outputs of all layers for ``(B, T, inputs)``; ``shares`` ``(B, T, ranks)`` weigh the adapters."""
-        outputs = functional.linear(inputs, self.weight, self.bias)
+        if self.int8 is not None:
+            outputs = self.int8(inputs)
+        else:
+            outputs = functional.linear(inputs, self.weight, self.bias)
         if shares is not None and self.down is not None:
             lows = functional.linear(inputs, self.down).unflatten(-1, (len(self.ups), -1))  # (B, T, layers, ranks)
             lows = lows * shares.unsqueeze(-2)
@@ -63,14 +72,14 @@ class FusedLinear(nn.Module):
 class FusedLayer(nn.Module):
     """One block, as ``decoder.DecoderLayer``."""
 
-    def __init__(self, layer: DecoderLayer, merged: bool) -> None:
+    def __init__(self, layer: DecoderLayer, merged: bool, int8: bool) -> None:
         super().__init__()
         self.sizes = layer.sizes
         self.norm1, self.norm2 = layer.norm1, layer.norm2
-        self.qkv = FusedLinear((layer.q, layer.k, layer.v), merged)
-        self.o = FusedLinear((layer.o,), merged)
-        self.gate_up = FusedLinear((layer.gate, layer.up), merged)
-        self.down = FusedLinear((layer.down,), merged)
+        self.qkv = FusedLinear((layer.q, layer.k, layer.v), merged, int8)
+        self.o = FusedLinear((layer.o,), merged, int8)
+        self.gate_up = FusedLinear((layer.gate, layer.up), merged, int8)
+        self.down = FusedLinear((layer.down,), merged, int8)
 
     def forward(
         self,
@@ -103,12 +112,13 @@ class FusedDecoder(Decoder):
     Args:
         decoder: whose numbers it computes; it is taken apart block by block, so that memory is needed for one more.
         merged: whether its only adapter becomes part of the weights; it cannot be turned off any more.
+        int8: whether the weights of its linear layers are kept in 8 bits.
 
     Raises:
         ValueError: if there are several adapters to be merged.
     """
 
-    def __init__(self, decoder: Decoder, merged: bool) -> None:
+    def __init__(self, decoder: Decoder, merged: bool, int8: bool = False) -> None:
         nn.Module.__init__(self)  # blocks of its own are not wanted: they are made of the decoder's
         self.sizes = decoder.sizes
         adapters = decoder.sizes.adapters
@@ -117,7 +127,7 @@ class FusedDecoder(Decoder):
         self.ranks = adapters.ranks if adapters is not None and not merged else ()
         self.layers = nn.ModuleList()
         for index, layer in enumerate(decoder.layers):
-            self.layers.append(FusedLayer(layer, merged))  # type: ignore[arg-type]
+            self.layers.append(FusedLayer(layer, merged, int8))  # type: ignore[arg-type]
             decoder.layers[index] = nn.Identity()
         self.norm = decoder.norm
 

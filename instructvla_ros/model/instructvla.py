@@ -20,10 +20,12 @@ from instructvla_ros.model.action_expert import ActionExpert
 from instructvla_ros.model.checkpoint import load_weights, open_checkpoint
 from instructvla_ros.model.fused import FusedDecoder
 from instructvla_ros.model.images import centre_crop, check_images, dino_pixels, language_pixels
+from instructvla_ros.model.int8 import Int8Linear
 from instructvla_ros.model.language import LanguageCaches, LanguageModel
 from instructvla_ros.model.losses import Losses, training_losses
 from instructvla_ros.model.prompt import REPLY_TOKENS, Prompt, Prompts
 from instructvla_ros.model.recall import Memory, Recall, shared_length
+from instructvla_ros.model.recorded import RecordedSteps, Recorder, record_steps
 from instructvla_ros.model.run_folder import VIEWS, RunFolder
 from instructvla_ros.model.settings import CheckpointError, Settings
 from instructvla_ros.model.sizes import ModelSizes, embedding_rows, read_sizes
@@ -90,6 +92,7 @@ class InstructVLA(nn.Module):
         language: the language model.
         expert: the action expert.
         crop_frames: whether frames are cropped as models trained with image augmentation expect.
+        recorded: the steps that a GPU replays by itself; None without.
     """
 
     def __init__(self, sizes: ModelSizes, prompts: Prompts, statistics: Statistics, crop_frames: bool = False) -> None:
@@ -105,6 +108,7 @@ class InstructVLA(nn.Module):
         self.language = LanguageModel(sizes.language)
         self.expert = ActionExpert(sizes.action_expert)
         self._recall = Recall()
+        self.recorded: RecordedSteps | None = None
 
     @classmethod
     def from_pretrained(
@@ -148,17 +152,41 @@ class InstructVLA(nn.Module):
             raise CheckpointError(f"{run.checkpoint}: {error}") from error
         return model.eval()
 
-    def fuse(self) -> "InstructVLA":
+    def fuse(self, int8: bool = False) -> "InstructVLA":
         """Bring both decoders into the form that runs fastest, see `fused`; no training or saving after that.
+
+        Args:
+            int8: whether the language model's weights are kept in 8 bits, for a CPU. The action expert keeps its own.
+
+        Returns:
+            The model itself.
+
+        Raises:
+            ValueError: for 8 bits elsewhere than on a CPU.
+        """
+        if int8 and self.device.type != "cpu":
+            raise ValueError(f"weights in 8 bits are for a CPU, and the model is on {self.device}: use bfloat16 there")
+        language, expert = self.language, self.expert
+        if not isinstance(language.decoder, FusedDecoder):
+            with torch.no_grad():
+                language.decoder = FusedDecoder(language.decoder, merged=language.gate is None, int8=int8)
+                if int8:
+                    language.head = Int8Linear(language.head.weight, None)
+                expert.decoder = FusedDecoder(expert.decoder, merged=True)
+        return self
+
+    def record(self, recorder: Recorder | None = None) -> "InstructVLA":
+        """Let a GPU replay the steps by itself, see `recorded`; weights must not be replaced after that.
+
+        Where steps cannot be recorded, or come out different, a warning says so and all stays as it is.
+
+        Args:
+            recorder: makes the recordings; of CUDA graphs if None.
 
         Returns:
             The model itself.
         """
-        language, expert = self.language.decoder, self.expert.decoder
-        if not isinstance(language, FusedDecoder):
-            with torch.no_grad():
-                self.language.decoder = FusedDecoder(language, merged=self.language.gate is None)
-                self.expert.decoder = FusedDecoder(expert, merged=True)
+        self.recorded = record_steps(self, recorder)
         return self
 
     @property
@@ -277,8 +305,7 @@ class InstructVLA(nn.Module):
         frames = self.prepare_frames(images)
         prompt = self.prompts.for_action(instruction, reasoning)
         latents = self._latents(prompt, images, frames) if latent_actions is None else self._given(latent_actions)
-        features = self.expert.look(self.dino_pixels(frames), latents)
-        raw = self.expert.sample(self.expert.context(features, latents, states), start)[0].cpu().numpy()
+        raw = self._flow(self.dino_pixels(frames), latents, states, start)[0].cpu().numpy()
         normalized = clip_and_close(raw)
         return ActionOutput(
             raw=raw,
@@ -310,7 +337,12 @@ class InstructVLA(nn.Module):
 
     def encode_images(self, frames: Sequence[np.ndarray]) -> Tensor:
         """Encode prepared frames of one observation into `(1, image tokens, width)`."""
-        return self.images(language_pixels(frames, self.sizes.image_tower.image_size).to(self.device))
+        pixels = self.language_pixels(frames)
+        return self.images(pixels) if self.recorded is None else self.recorded.encode(pixels)
+
+    def language_pixels(self, frames: Sequence[np.ndarray]) -> Tensor:
+        """Pixels `(1, 3, S, S)` of prepared frames for the language model's eyes."""
+        return language_pixels(frames, self.sizes.image_tower.image_size).to(self.device)
 
     def dino_pixels(self, frames: Sequence[np.ndarray]) -> Tensor:
         """Pixels `(1, V, 3, S, S)` of prepared frames for the action vision."""
@@ -358,11 +390,21 @@ class InstructVLA(nn.Module):
         Args:
             embeddings: of the prompt, `(1, T, width)`.
             max_new_tokens: tokens to generate at most.
-            caches: empty ones with room for all; afterwards they hold all tokens but the last.
+            caches: empty ones with room for all; afterwards they hold all tokens but the last, or, where recorded steps
+                were used, nothing.
 
-        Yields:
+        Returns:
             Each token, the one that ends the text too, and the hidden state `(width,)` that it was read from.
         """
+        if self.recorded is None:
+            return self._generate(embeddings, max_new_tokens, caches)
+        return self.recorded.generate(
+            embeddings, max_new_tokens, lambda: self._generate(embeddings, max_new_tokens, caches)
+        )
+
+    def _generate(
+        self, embeddings: Tensor, max_new_tokens: int, caches: LanguageCaches | None
+    ) -> Iterator[tuple[int, Tensor]]:
         caches = caches or self.language.caches(embeddings.shape[1] + max_new_tokens, embeddings)
         for _ in range(max_new_tokens):
             hidden, _ = self.language(embeddings, caches)
@@ -416,18 +458,29 @@ class InstructVLA(nn.Module):
         """Latent actions `(1, L, width)` of an action prompt, on from the last reply if it was about these images."""
         memory = self._recall.take(images)
         if memory is None:
-            hidden, _ = self.language(self.embed(prompt, self.encode_images(frames)))
-            return self.latent_actions(hidden, prompt)
+            return self._read_latents(prompt, self.encode_images(frames))
         start = prompt.query_starts[-1]
         end = start + self.sizes.num_queries
         known = min(shared_length(memory.ids, prompt.ids), start)
         if known <= prompt.image_start + memory.image_tokens.shape[1] or end > memory.room:
-            hidden, _ = self.language(self.embed(prompt, memory.image_tokens))
-            return self.latent_actions(hidden, prompt)
+            return self._read_latents(prompt, memory.image_tokens)
         memory.caches.shorten(known)
         rest = self.language.embedding(torch.tensor([prompt.ids[known:end]], device=self.device))  # (1, T', width)
         hidden, _ = self.language(rest, memory.caches)
         return hidden[:, start - known :]
+
+    def _read_latents(self, prompt: Prompt, image_tokens: Tensor) -> Tensor:
+        embeddings = self.embed(prompt, image_tokens)
+        hidden = None if self.recorded is None else self.recorded.read(embeddings)
+        if hidden is None:
+            hidden, _ = self.language(embeddings)
+        return self.latent_actions(hidden, prompt)
+
+    def _flow(self, pixels: Tensor, latents: Tensor, states: Tensor | None, noise: Tensor) -> Tensor:
+        if self.recorded is not None:
+            return self.recorded.flow(pixels, latents, states, noise)
+        features = self.expert.look(pixels, latents)
+        return self.expert.sample(self.expert.context(features, latents, states), noise)
 
     def _given(self, latent_actions: np.ndarray) -> Tensor:
         shape = (self.sizes.num_queries, self.sizes.language.decoder.width)

@@ -3,10 +3,16 @@
 """A model ready to run: on the device and in the type that are right for it here."""
 
 import os
+from pathlib import Path
 
 import torch
 
 from instructvla_ros.model.instructvla import InstructVLA
+from instructvla_ros.model.run_folder import RunFolder
+
+INT8 = "int8"
+_LARGE = 1e9  # [B] of a checkpoint from which on a CPU reads weights longer than it converts them
+
 
 
 def load_for_running(
@@ -15,6 +21,7 @@ def load_for_running(
     device: str = "auto",
     dtype: str = "auto",
     threads: int = 0,
+    cuda_graphs: bool = True,
 ) -> InstructVLA:
     """Load a run folder in the form that runs fastest.
 
@@ -22,8 +29,11 @@ def load_for_running(
         checkpoint: the run folder, or one checkpoint in it.
         base_vlm: folder of the base model, if it is not where it is looked for.
         device: as torch names it, or ``auto``: a GPU where there is one.
-        dtype: as torch names it, or ``auto``: bfloat16 on a GPU, float32 else.
+        dtype: of the weights, as torch names it; ``int8`` for the language model's in 8 bits and the rest as under
+            ``auto``, on a CPU only; ``auto``: bfloat16 on a GPU, and for large models on a CPU that has instructions
+            for it; float32 else.
         threads: that torch may use; 0: as many as it likes.
+        cuda_graphs: whether a GPU replays the steps by itself, see `recorded`; without effect on a CPU.
 
     Raises:
         CheckpointError: names what is missing, broken or does not fit.
@@ -34,11 +44,24 @@ def load_for_running(
         device = "cuda" if gpu else "cpu"
     if torch.device(device).type == "cuda" and not gpu:
         raise ValueError(f"device {device!r} is asked for, but torch sees no GPU here: say cpu, or auto")
-    if dtype == "auto":
-        dtype = "bfloat16" if device.startswith("cuda") else "float32"
-    kind = getattr(torch, dtype, None)
+    kind = _usual_type(device, Path(checkpoint)) if dtype in ("auto", INT8) else getattr(torch, dtype, None)
     if not isinstance(kind, torch.dtype):
-        raise ValueError(f"torch has no type {dtype!r}; usual are float32, bfloat16 and auto")
+        raise ValueError(f"torch has no type {dtype!r}; usual are float32, bfloat16, int8 and auto")
     if threads:
         torch.set_num_threads(threads)
-    return InstructVLA.from_pretrained(checkpoint, base_vlm=base_vlm or None, device=device, dtype=kind).fuse()
+    model = InstructVLA.from_pretrained(checkpoint, base_vlm=base_vlm or None, device=device, dtype=kind)
+    model.fuse(int8=dtype == INT8)
+    return model.record() if cuda_graphs and device.startswith("cuda") else model
+
+
+def _usual_type(device: str, checkpoint: Path) -> torch.dtype:
+    if device.startswith("cuda"):
+        return torch.bfloat16
+    is_large = RunFolder.open(checkpoint).checkpoint.stat().st_size > _LARGE
+    return torch.bfloat16 if is_large and has_bfloat16() else torch.float32
+
+
+def has_bfloat16() -> bool:
+    """Whether this processor has instructions for bfloat16; without them it is many times slower than float32."""
+    able = getattr(torch.cpu, "get_capabilities", dict)()  # an older torch does not tell
+    return bool(able.get("avx512_bf16") or able.get("amx_bf16") or able.get("bf16"))

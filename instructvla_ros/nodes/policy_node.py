@@ -184,7 +184,9 @@ class PolicyNode(LifecycleNode, RunnableNode):
             raise ValueError("parameter checkpoint is empty: give the model's run folder")
         self.get_logger().info(f"loading {given.checkpoint} ...")
         started = time.monotonic()
-        model = load_for_running(given.checkpoint, given.base_vlm, given.device, given.dtype, given.threads)
+        model = load_for_running(
+            given.checkpoint, given.base_vlm, given.device, given.dtype, given.threads, given.cuda_graphs
+        )
         kind = str(model.dtype).removeprefix("torch.")
         self.get_logger().info(f"on {model.device} as {kind} after {time.monotonic() - started:.1f} s; warming up ...")
         # a policy without kinematics serves to check that checkpoint and profile fit, and to warm up

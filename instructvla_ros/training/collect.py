@@ -109,7 +109,7 @@ def _frame(episode: Episode, state: TableState, random: Random, count: int) -> F
         ),
         held,
     )
-    tasks = [episode.task, *_other_tasks(episode, random, count - 1)]
+    tasks = [episode.task, *_other_tasks(episode, None if held is None else names[held], random, count - 1)]
     labels = tuple(_label(task, state, episode, names) for task in tasks)
     return Frame(
         pictures=(encode_picture(_reduced(observation.front)),),
@@ -125,12 +125,18 @@ def _reduced(picture: np.ndarray) -> np.ndarray:
     return np.asarray(Image.fromarray(picture).resize(PICTURE_SIZE, Image.Resampling.BICUBIC))
 
 
-def _other_tasks(episode: Episode, random: Random, count: int) -> Iterator[Task]:
-    """Half of them about the same thing, so that it is told apart what is to be done with it; the rest about any."""
+def _other_tasks(episode: Episode, held: str | None, random: Random, count: int) -> Iterator[Task]:
+    """Half of them about the same thing, so that it is told apart what is to be done with it; the rest about any.
+
+    With something in the hand the first is to put it elsewhere: were it only ever carried to where the hand is going,
+    the words that say whereto need not be read.
+    """
     for index in range(count):
-        verb = random.choice(list(VERBS))
+        verb = "put_next_to" if held and index == 0 else random.choice(list(VERBS))
         tasks = feasible_tasks(episode.scene, verb)
-        if index % 3 == 0:
+        if held and index == 0:
+            tasks = [task for task in tasks if task.target == held and task != episode.task]
+        elif index % 3 == 0:
             tasks = [task for task in tasks if task.target == episode.task.target]
         yield random.choice(tasks) if tasks else episode.task
 

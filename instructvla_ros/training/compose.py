@@ -134,7 +134,8 @@ class Composer:
         return said or [self._command(frame, frame.labels[0], random)]
 
     def _chosen(self, frame: Frame, count: int, random: Random) -> list[Label]:
-        return _choose_labels(frame.labels, count, random, with_shown=self._acts)
+        held = frame.facts.held if frame.facts is not None else None
+        return _choose_labels(frame.labels, count, random, self._acts, held)
 
     def _command(self, frame: Frame, label: Label, random: Random) -> _Said:
         settings, intent = self._settings, label.intent
@@ -225,23 +226,31 @@ class Composer:
         return torch.tensor(np.where(action.mask, action.normalize(chunks), chunks), dtype=torch.float32)
 
 
-def _choose_labels(labels: Sequence[Label], count: int, random: Random, with_shown: bool) -> list[Label]:
+def _choose_labels(
+    labels: Sequence[Label], count: int, random: Random, with_shown: bool, held: int | None = None
+) -> list[Label]:
     """Labels of a frame, about different things as far as there are such.
 
     With the demonstrated one alone, or with the demonstrated thing in most of them, a model learns where the hand goes
-    and not what was said: each thing's turn comes equally often.
+    and not what was said: each thing's turn comes equally often. So it is with where the hand carries what it holds:
+    another place than the demonstrated one comes next.
 
     Args:
         labels: of the frame, the demonstrated one first.
         count: how many to choose.
         random: source of chance.
         with_shown: whether the demonstrated one is always among them.
+        held: the thing in the hand.
     """
     if not count:
         return []
     chosen = [labels[0]] if with_shown else []
     left = list(labels[1:] if with_shown else labels)
     random.shuffle(left)
+    elsewhere = [label for label in left if _puts(label, held) and label.intent != labels[0].intent]
+    if with_shown and count > 1 and elsewhere:
+        chosen.append(elsewhere[0])
+        left.remove(elsewhere[0])
     while left and len(chosen) < count:
         used = {_thing(label) for label in chosen}
         things = sorted({_thing(label) for label in left} - used) or sorted({_thing(label) for label in left})
@@ -253,6 +262,12 @@ def _choose_labels(labels: Sequence[Label], count: int, random: Random, with_sho
 def _thing(label: Label) -> int:
     target = label.intent.target if label.intent is not None else None
     return NOWHERE if target is None else target
+
+
+def _puts(label: Label, held: int | None) -> bool:
+    """Whether it says where to put what is held."""
+    intent = label.intent
+    return intent is not None and intent.other is not None and intent.target == held
 
 
 def _rest(chunk: np.ndarray, opening: float | None) -> np.ndarray:

@@ -41,3 +41,19 @@ def test_without_the_demonstrated_one_each_thing_is_meant_equally_often():
 def test_labels_of_people_that_name_no_thing_are_taken_as_they_come():
     labels = [Label(_CHUNK, instruction="wipe"), Label(_CHUNK, instruction="rest")]
     assert len(_choose_labels(labels, 3, Random(0), with_shown=True)) == 3
+
+
+@given(
+    others=st.lists(st.integers(1, 4), min_size=1, max_size=4),
+    shown=st.sampled_from([Intent("put_next_to", 0, 1), Intent("pick_up", 0)]),
+    seed=st.integers(0, 999),
+)
+def test_what_is_held_is_put_next_to_another_thing_too_where_there_is_such_a_label(others, shown, seed):
+    puts = [Label(_CHUNK, Intent("put_next_to", 0, other)) for other in others]
+    labels = [Label(_CHUNK, shown), *_labels([1, 2]), *puts]
+    chosen = _choose_labels(labels, 2, Random(seed), with_shown=True, held=0)
+    assert chosen[0] is labels[0]
+    if any(label.intent != shown for label in puts):
+        assert chosen[1].intent.task == "put_next_to" and chosen[1].intent != shown
+    else:
+        assert chosen[1].intent.target in (1, 2)
