@@ -1,6 +1,6 @@
 # Copyright 2026 The instructvla_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Linear layers whose weights are kept in 8 bits, for processors: what a token of reasoning waits for is memory.
+"""Linear layers whose weights are kept in 8 bits, for processors with little memory.
 
 Each row of a weight has one scale, so that its largest number becomes 127 (symmetric, rounded to the nearest). Inputs,
 sums and outputs keep their type.
@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 _LARGEST = 127.0
-_FEW = 32
+_FEW = 4
 """Rows of inputs up to which the product is made from the 8 bits directly; more are quicker with the weight spread out."""
 
 
@@ -33,7 +33,8 @@ class Int8Linear(nn.Module):
     def forward(self, inputs: Tensor) -> Tensor:
         """Apply to ``(..., inputs)``."""
         rows = inputs.reshape(-1, inputs.shape[-1])
-        if len(rows) > _FEW:
-            return functional.linear(inputs, self.steps * self.scales[:, None], self.bias)
-        outputs = torch._weight_int8pack_mm(rows, self.steps, self.scales).reshape(*inputs.shape[:-1], -1)
-        return outputs if self.bias is None else outputs + self.bias
+        if len(rows) > _FEW:  # whole numbers up to 127 are exact in all types
+            outputs = functional.linear(inputs, self.steps.to(inputs.dtype)).mul_(self.scales)
+        else:
+            outputs = torch._weight_int8pack_mm(rows, self.steps, self.scales).reshape(*inputs.shape[:-1], -1)
+        return outputs if self.bias is None else outputs.add_(self.bias)

@@ -257,7 +257,7 @@ class RecordedSteps:
         return token, row
 
 
-@torch.inference_mode()
+@torch.no_grad()  # tensors of inference mode could not be written to outside of it
 def record_steps(model: "InstructVLA", recorder: Recorder | None = None) -> RecordedSteps | None:
     """Record a model's steps, and hold them against the steps themselves.
 

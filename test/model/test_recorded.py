@@ -28,8 +28,7 @@ class OperationsRecorder:
     """Records operations; a step that looks at a tensor's numbers in Python cannot be recorded so, nor on a GPU."""
 
     def record(self, step, inputs):
-        with torch.inference_mode(False), torch.no_grad():
-            traced = make_fx(step)(*inputs)
+        traced = make_fx(lambda *tensors: step(*tensors))(*inputs)
         outputs = tuple(tensor.clone() for tensor in traced(*inputs))
 
         def replay():
