@@ -258,18 +258,21 @@ class RecordedSteps:
 
 
 @torch.no_grad()  # tensors of inference mode could not be written to outside of it
-def record_steps(model: "InstructVLA", recorder: Recorder | None = None) -> RecordedSteps | None:
+def record_steps(
+    model: "InstructVLA", recorder: Recorder | None = None, text_room: int = TEXT_ROOM
+) -> RecordedSteps | None:
     """Record a model's steps, and hold them against the steps themselves.
 
     Args:
         model: fused, on a GPU.
         recorder: makes the recordings; of CUDA graphs if None.
+        text_room: tokens of words that recorded prompts have at most.
 
     Returns:
         None, after a warning, where they cannot be recorded or come out different.
     """
     try:
-        steps = RecordedSteps(model, recorder or CudaRecorder())
+        steps = RecordedSteps(model, recorder or CudaRecorder(), text_room)
         difference = _largest_difference(model, steps)
     except RuntimeError as error:
         _LOGGER.warning("steps cannot be recorded, and are computed one by one: %s", str(error).splitlines()[0])

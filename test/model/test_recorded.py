@@ -74,14 +74,16 @@ def models(request, generalist_run, expert_run):
     """A fused model and the same with recorded steps."""
     run = generalist_run if request.param == "generalist" else expert_run
     plain = InstructVLA.from_pretrained(run).fuse()
-    recorded = InstructVLA.from_pretrained(run).fuse().record(OperationsRecorder())
+    recorded = InstructVLA.from_pretrained(run).fuse()
+    recorded.recorded = record_steps(recorded, OperationsRecorder(), text_room=2 * LENGTH_STEP)
     assert isinstance(recorded.recorded, RecordedSteps)
     return plain, recorded
 
 
 def test_recorded_models_act_and_speak_as_reference_ones_do(parity_name, load_parity):
     parity = load_parity(*parity_name)
-    recorded = copy.deepcopy(parity.model).fuse().record(OperationsRecorder())
+    recorded = copy.deepcopy(parity.model).fuse()
+    recorded.recorded = record_steps(recorded, OperationsRecorder(), text_room=LENGTH_STEP)
     assert recorded.recorded is not None
     case = next(iter(parity.expected["cases"].values()))
     images = parity.frames(case)
@@ -93,7 +95,7 @@ def test_recorded_models_act_and_speak_as_reference_ones_do(parity_name, load_pa
 def test_every_length_of_words_gives_the_same_actions_and_words(models, frame):
     plain, recorded = models
     lengths = set()
-    for words in range(1, 3 * LENGTH_STEP, 5):
+    for words in range(1, 3 * LENGTH_STEP, 9):
         instruction = "x " * words
         lengths.add(-(-len(plain.prompts.for_action(instruction).ids) // LENGTH_STEP))
         np.testing.assert_allclose(act(recorded, [frame], instruction), act(plain, [frame], instruction), atol=TOLERANCE)
@@ -173,4 +175,4 @@ def test_recordings_that_cannot_be_trusted_are_not_used(recorder, said, generali
 
 def test_the_shipped_models_steps_can_be_recorded():
     model = InstructVLA.from_pretrained(Path(__file__).resolve().parents[2] / "models" / "tabletop").fuse()
-    assert record_steps(model, OperationsRecorder()) is not None
+    assert record_steps(model, OperationsRecorder(), text_room=LENGTH_STEP) is not None
