@@ -1,6 +1,6 @@
 # Copyright 2026 The instructvla_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Whether the words say where a held thing is carried: the scripted expert carries it, the model is asked at each frame.
+"""Whether words say where a held thing is carried: the scripted expert carries it, the model is asked at each frame.
 
     PYTHONPATH=. python bench/carrying.py RUN_DIR [--episodes 30] [--noises 4]
 
@@ -21,7 +21,7 @@ from tqdm import tqdm
 
 from instructvla_ros.model import InstructVLA
 from instructvla_ros.sim.episode import Episode
-from instructvla_ros.sim.expert import expert_action, holds, Truth
+from instructvla_ros.sim.expert import Truth, expert_action, holds
 from instructvla_ros.sim.expert_chunk import expert_chunk
 from instructvla_ros.sim.splits import HELD_OUT_LAYOUTS
 from instructvla_ros.sim.tasks import feasible_tasks

@@ -61,7 +61,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         torch.set_num_threads(arguments.threads)
     int8 = arguments.dtype == INT8
     others = "bfloat16" if has_bfloat16() else "float32"  # what is not in 8 bits
-    model = _load(arguments.run_dir, torch.device(arguments.device), getattr(torch, others if int8 else arguments.dtype))
+    kind = getattr(torch, others if int8 else arguments.dtype)
+    model = _load(arguments.run_dir, torch.device(arguments.device), kind)
     random = np.random.default_rng(0)
     shape = (_SCENES, model.num_views, 480, 640, 3)
     scenes = [list(views) for views in random.integers(0, 256, shape, dtype=np.uint8)]

@@ -101,8 +101,8 @@ POLICY_NODE = (
     Parameter(
         "dtype",
         "auto",
-        "Type of the weights; `auto`: bfloat16 on a GPU, and for checkpoints over 1 GB on a CPU with instructions for it, "
-        "float32 else; `int8`: the language model's weights in 8 bits, the rest as under `auto`, on a CPU only.",
+        "Type of the weights; `auto`: bfloat16 on a GPU, and for checkpoints over 1 GB on a CPU with instructions for "
+        "it, float32 else; `int8`: the language model's weights in 8 bits, the rest as under `auto`, on a CPU only.",
         choices=("auto", "float32", "bfloat16", "int8"),
     ),
     Parameter(
@@ -115,8 +115,8 @@ POLICY_NODE = (
     Parameter(
         "cuda_graphs",
         True,
-        "Whether a GPU replays the model's steps by itself (CUDA graphs); they are checked at load, and left out with a "
-        "warning where they differ or cannot be had.",
+        "Whether a GPU replays the model's steps by itself (CUDA graphs); they are checked at load, and left out with "
+        "a warning where they differ or cannot be had.",
     ),
     Parameter("dataset", "", "Key into the run's dataset statistics; empty: the one in the robot's profile."),
     Parameter(

@@ -57,10 +57,11 @@ class FusedLinear(nn.Module):
 
     def forward(self, inputs: Tensor, shares: Tensor | None) -> Tensor:
         """Outputs of all layers for ``(B, T, inputs)``; ``shares`` ``(B, T, ranks)`` weigh the adapters."""
-        if self.int8 is not None:
-            outputs = self.int8(inputs)
-        else:
+        if self.weight is not None:
             outputs = functional.linear(inputs, self.weight, self.bias)
+        else:
+            assert self.int8 is not None
+            outputs = self.int8(inputs)
         if shares is not None and self.down is not None:
             lows = functional.linear(inputs, self.down).unflatten(-1, (len(self.ups), -1))  # (B, T, layers, ranks)
             lows = lows * shares.unsqueeze(-2)

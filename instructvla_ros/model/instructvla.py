@@ -171,7 +171,7 @@ class InstructVLA(nn.Module):
             with torch.no_grad():
                 language.decoder = FusedDecoder(language.decoder, merged=language.gate is None, int8=int8)
                 if int8:
-                    language.head = Int8Linear(language.head.weight, None)
+                    language.head = Int8Linear(language.head.weight, None)  # type: ignore[assignment]
                 expert.decoder = FusedDecoder(expert.decoder, merged=True)
         return self
 

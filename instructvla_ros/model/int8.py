@@ -12,7 +12,7 @@ from torch.nn import functional
 
 _LARGEST = 127.0
 _FEW = 4
-"""Rows of inputs up to which the product is made from the 8 bits directly; more are quicker with the weight spread out."""
+"""Rows of inputs up to which the product is made from the 8 bits directly; for more the weight is spread out."""
 
 
 class Int8Linear(nn.Module):
@@ -26,7 +26,9 @@ class Int8Linear(nn.Module):
     def __init__(self, weight: Tensor, bias: Tensor | None) -> None:
         super().__init__()
         scales = weight.detach().float().abs().amax(dim=1).clamp_min(torch.finfo(torch.float32).tiny) / _LARGEST
+        self.steps: Tensor
         self.register_buffer("steps", torch.round(weight.detach().float() / scales[:, None]).to(torch.int8))
+        self.scales: Tensor
         self.register_buffer("scales", scales.to(weight.dtype))  # (outputs,)
         self.bias = bias
 

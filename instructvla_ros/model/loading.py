@@ -3,6 +3,7 @@
 """A model ready to run: on the device and in the type that are right for it here."""
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
@@ -63,5 +64,5 @@ def _usual_type(device: str, checkpoint: Path) -> torch.dtype:
 
 def has_bfloat16() -> bool:
     """Whether this processor has instructions for bfloat16; without them it is many times slower than float32."""
-    able = getattr(torch.cpu, "get_capabilities", dict)()  # an older torch does not tell
+    able: Mapping[str, object] = getattr(torch.cpu, "get_capabilities", dict)()  # an older torch does not tell
     return bool(able.get("avx512_bf16") or able.get("amx_bf16") or able.get("bf16"))

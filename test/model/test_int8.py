@@ -1,6 +1,6 @@
 # Copyright 2026 The instructvla_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Weights in 8 bits: no number is further off than half a step, and the shipped model says and does the same with them."""
+"""Weights in 8 bits: none is further off than half a step, and the shipped model says and does the same with them."""
 
 from pathlib import Path
 
