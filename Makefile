@@ -55,7 +55,7 @@ train: setup  ## train the small model from nothing (about two hours); again: go
 test: lint  ## every test, after ruff and mypy
 	@$(ENTER) python -m pytest $(TEST_PROCESSES:%=-n %) $(PYTEST_ARGUMENTS)
 
-bench: setup  ## how long acting and reasoning take on this machine: a table into bench_report.md (half an hour)
+bench: setup  ## how long acting and reasoning take on this machine: a table into bench_report.md (an hour)
 	@$(ENTER) exec python bench/report.py $(BENCH_ARGUMENTS)
 
 fuzz: setup  ## a million steps of hostile input to the safety filter, on every core
