@@ -116,6 +116,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--width", type=int, default=640, help="[px]")
     parser.add_argument("--height", type=int, default=480, help="[px]")
     parser.add_argument("--threads", type=int, default=1, help="of the model (default: 1)")
+    parser.add_argument("--filter-rate", type=float, default=100.0, help="of the safety filter [Hz] (default: 100)")
     parser.add_argument("--domain", type=int, default=own_domain())
     arguments = parser.parse_args(argv)
     ways = Ways()
@@ -125,7 +126,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         graph.listen(ActionChunkMessage, "action_chunk", qos.COMMAND, ways.on_chunk)
         instruction = graph.node.create_publisher(String, "instruction", qos.LATCHED)
         instruction.publish(String(data="pick up the red cube"))
-        graph.start("safety_filter_node", robot="sim")
+        graph.start("safety_filter_node", robot="sim", rate=arguments.filter_rate)
         graph.start(
             "policy_node", robot="sim", checkpoint=arguments.run_dir, autostart=True, reasoning="never",
             device="cpu", threads=arguments.threads,
@@ -145,7 +146,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _print(parts: np.ndarray, arguments: argparse.Namespace) -> None:
     """The table of ``(n, 4)`` parts [ms]."""
     print(f"{len(parts)} acts after {arguments.warm_up} to warm up, pictures of {arguments.width}x{arguments.height}")
-    print(f"at {arguments.camera_rate:g} Hz\n\n| [ms] | p50 | p95 | p99 |\n|---|---|---|---|")
+    print(f"at {arguments.camera_rate:g} Hz, filter at {arguments.filter_rate:g} Hz\n\n| [ms] | p50 | p95 | p99 |\n|---|---|---|---|")
     rows = dict(zip(("to the network", "network", "to the filter", "filter"), parts.T, strict=True))
     rows["picture to command"] = parts.sum(axis=1)
     rows["of it not the network"] = parts[:, [0, 2, 3]].sum(axis=1)
