@@ -146,7 +146,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _print(parts: np.ndarray, arguments: argparse.Namespace) -> None:
     """The table of ``(n, 4)`` parts [ms]."""
     print(f"{len(parts)} acts after {arguments.warm_up} to warm up, pictures of {arguments.width}x{arguments.height}")
-    print(f"at {arguments.camera_rate:g} Hz, filter at {arguments.filter_rate:g} Hz\n\n| [ms] | p50 | p95 | p99 |\n|---|---|---|---|")
+    print(f"at {arguments.camera_rate:g} Hz, filter at {arguments.filter_rate:g} Hz\n")
+    print("| [ms] | p50 | p95 | p99 |\n|---|---|---|---|")
     rows = dict(zip(("to the network", "network", "to the filter", "filter"), parts.T, strict=True))
     rows["picture to command"] = parts.sum(axis=1)
     rows["of it not the network"] = parts[:, [0, 2, 3]].sum(axis=1)
