@@ -4,7 +4,7 @@
 
 rclpy's multi-threaded executor walks through everything the node listens to, in Python, several times for each message.
 With pictures at 30 Hz and joint states at 100 Hz that kept the interpreter lock from the network: an act of 42 ms took
-277 ms. The single-threaded executor does it once (`python bench/graph_latency.py`).
+277 ms (`python bench/graph_latency.py`). One that is driven by events does not walk at all.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ import traceback
 from collections.abc import Callable
 from typing import Any
 
-from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.executors import ExternalShutdownException
 from rclpy.node import Node
 from rclpy.qos import QoSProfile
 from rclpy.subscription import Subscription
 
-from instructvla_ros.nodes.running import RunnableNode
+from instructvla_ros.nodes.running import RunnableNode, events_executor
 
 _LONGEST_WAIT = 0.1  # how late the end may be noticed [s]
 
@@ -43,7 +43,7 @@ class Inputs:
             enable_rosout=False,
             start_parameter_services=False,
         )
-        self._executor = SingleThreadedExecutor(context=node.context)
+        self._executor = events_executor(node.context)
         self._executor.add_node(self._hidden)
         self._subscriptions: list[Subscription] = []
         self._ending = threading.Event()
