@@ -75,9 +75,9 @@ def keep_memory() -> bool:
 def events_executor(context: Context) -> Executor:
     """An executor of one thread that costs little for each message.
 
-    It waits for events in C++ instead of walking through all that the node listens to, in Python, each time. rclpy calls
-    it experimental, so it hears inputs alone; where there is none, the usual one serves. As the console's own executor
-    it left instructions unheard (`test/nodes/test_console.py`), for a reason that was not found.
+    It waits for events in C++ instead of walking through all that the node listens to, in Python, each time. rclpy
+    calls it experimental, so it hears inputs alone; where there is none, the usual one serves. As the console's own
+    executor it left instructions unheard (`test/nodes/test_console.py`), for a reason that was not found.
     """
     try:
         from rclpy.experimental import EventsExecutor

@@ -51,6 +51,25 @@ def test_every_frame_has_labels_for_several_tasks_and_things(demonstrations):
             assert thing.color in COLORS and thing.shape in SHAPES
 
 
+def test_what_is_held_has_a_label_that_carries_it_to_another_place_than_the_demonstrated_one(demonstrations):
+    held = [
+        frame
+        for demonstration in demonstrations[0]
+        for frame in demonstration.frames
+        if frame.facts.held is not None and len(frame.facts.things) > 3
+    ]
+    elsewhere = [
+        any(
+            label.intent.task == "put_next_to"
+            and label.intent.target == frame.facts.held
+            and label.intent != frame.labels[0].intent
+            for label in frame.labels
+        )
+        for frame in held
+    ]
+    assert held and np.mean(elsewhere) > 0.8
+
+
 def test_spots_are_where_things_are_seen(demonstrations):
     """At the first frame, with the hand away, the pixel at the spot has the thing's colour rather than the table's."""
     hits = []
