@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Whether words say where a held thing is carried: the scripted expert carries it, the model is asked at each frame.
 
-    PYTHONPATH=. python bench/carrying.py RUN_DIR [--episodes 30] [--noises 4]
+    python bench/carrying.py [RUN_DIR] [--episodes 30] [--noises 4]
 
 At each frame with the thing in the hand, and for each other thing that it could be put next to, the end of the model's
 chunk (mean over noises) is compared with the end of the expert's. Pairs are two such things of one frame whose ends lie
@@ -19,12 +19,16 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from instructvla_ros.model import InstructVLA
-from instructvla_ros.sim.episode import Episode
-from instructvla_ros.sim.expert import Truth, expert_action, holds
-from instructvla_ros.sim.expert_chunk import expert_chunk
-from instructvla_ros.sim.splits import HELD_OUT_LAYOUTS
-from instructvla_ros.sim.tasks import feasible_tasks
+REPOSITORY = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(REPOSITORY))
+
+from bench.support.hardware import hardware  # noqa: E402
+from instructvla_ros.model import InstructVLA  # noqa: E402
+from instructvla_ros.sim.episode import Episode  # noqa: E402
+from instructvla_ros.sim.expert import Truth, expert_action, holds  # noqa: E402
+from instructvla_ros.sim.expert_chunk import expert_chunk  # noqa: E402
+from instructvla_ros.sim.splits import HELD_OUT_LAYOUTS  # noqa: E402
+from instructvla_ros.sim.tasks import feasible_tasks  # noqa: E402
 
 _VERB = "put_next_to"
 _DATASET = "sim"
@@ -35,7 +39,7 @@ _PICTURE = (480, 480)  # [px] as the simulated camera publishes
 def main(argv: Sequence[str] | None = None) -> int:
     """Measure and print."""
     parser = argparse.ArgumentParser(description="Whether words say where a held thing is carried.")
-    parser.add_argument("run_dir", type=Path)
+    parser.add_argument("run_dir", nargs="?", type=Path, default=REPOSITORY / "models" / "tabletop")
     parser.add_argument("--episodes", type=int, default=30, help="of the scripted expert (default: 30)")
     parser.add_argument("--noises", type=int, default=4, help="chunks of each command (default: 4)")
     arguments = parser.parse_args(argv)
@@ -77,6 +81,7 @@ def main(argv: Sequence[str] | None = None) -> int:
                 break
     episode.close()
     p50, p95 = np.percentile(errors, (50, 95))
+    print(hardware())
     print(f"{arguments.run_dir}: {len(errors)} commands, {len(pairs)} pairs, {arguments.episodes} episodes")
     print(f"chunk's end off by {1e3 * p50:.0f} mm (p50), {1e3 * p95:.0f} mm (p95); ", end="")
     print(f"spread over noises {1e3 * np.median(spreads):.0f} mm (p50)")

@@ -15,6 +15,7 @@ SHORT = {
     "filter_success.py": ["--episodes", "1", "--verbs", "reach"],
     "bounded_motion.py": ["--count", "20", "--warm-up", "2"],
     "braking.py": ["--stops", "5", "--warm-up", "1"],
+    "carrying.py": ["--episodes", "1", "--noises", "1"],
     "console_load.py": ["--seconds", "1", "--warm-up", "1", "--viewers", "1"],
     "driver_rejections.py": ["--minutes", "0.1", "--robots", "fr3"],
     "fuzz.py": ["--steps", "100", "--workers", "1"],

@@ -47,7 +47,7 @@ def test_the_configurations_that_come_along_are_valid():
     shares = tabletop.data.collect_share + sum(stage.share for stage in tabletop.stages.values())
     assert 0.9 <= shares <= 1.0
     assert tabletop.minutes <= 120.0
-    assert list(TrainingSettings.load("tabletop_again").stages) == [ACTION, TUNING]
+    assert list(TrainingSettings.load("tabletop_again").stages) == [ACTION]
     finetune = TrainingSettings.load("finetune")
     assert isinstance(finetune.start, OfficialStart) and list(finetune.stages) == [ACTION]
 
