@@ -80,10 +80,10 @@ def main(argv: Sequence[str] | None = None) -> int:
             if episode.step(expert_action(episode.task, state, episode.things)).over:
                 break
     episode.close()
-    p50, p95 = np.percentile(errors, (50, 95))
+    p50, p95, p99 = np.percentile(1e3 * np.array(errors), (50, 95, 99))
     print(hardware())
     print(f"{arguments.run_dir}: {len(errors)} commands, {len(pairs)} pairs, {arguments.episodes} episodes")
-    print(f"chunk's end off by {1e3 * p50:.0f} mm (p50), {1e3 * p95:.0f} mm (p95); ", end="")
+    print(f"chunk's end off by {p50:.0f} mm (p50), {p95:.0f} mm (p95), {p99:.0f} mm (p99); ", end="")
     print(f"spread over noises {1e3 * np.median(spreads):.0f} mm (p50)")
     print(f"nearer to where it was told: {np.mean(pairs):.0%} of the pairs")
     return 0

@@ -20,7 +20,7 @@ from instructvla_ros.checked_yaml import YamlError
 from instructvla_ros.model import InstructVLA
 from instructvla_ros.model.statistics import Statistics
 from instructvla_ros.model.untrained import write_untrained
-from instructvla_ros.training.settings import ACTION, STAGES, TUNING, NewStart, OfficialStart, TrainingSettings
+from instructvla_ros.training.settings import ACTION, STAGES, NewStart, OfficialStart, TrainingSettings
 from instructvla_ros.training.train import main
 
 ROOT = Path(__file__).resolve().parents[2]
