@@ -31,7 +31,7 @@ from bench.support.plain import PUBLISHED_FILM_DEPTH, PlainModel  # noqa: E402
 from bench.support.stage_clock import StageClock  # noqa: E402
 from instructvla_ros.model import InstructVLA  # noqa: E402
 from instructvla_ros.model.images import dino_pixels, language_pixels  # noqa: E402
-from instructvla_ros.model.loading import INT8, has_bfloat16  # noqa: E402
+from instructvla_ros.model.loading import INT8, usual_type  # noqa: E402
 from instructvla_ros.model.prompt import Prompts  # noqa: E402
 from instructvla_ros.model.published import published_sizes  # noqa: E402
 from instructvla_ros.model.statistics import Statistics  # noqa: E402
@@ -60,8 +60,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     if arguments.threads:
         torch.set_num_threads(arguments.threads)
     int8 = arguments.dtype == INT8
-    others = "bfloat16" if has_bfloat16() else "float32"  # what is not in 8 bits
-    kind = getattr(torch, others if int8 else arguments.dtype)
+    others = usual_type(arguments.device, arguments.run_dir in PUBLISHED)
+    kind = others if int8 else getattr(torch, arguments.dtype)
     model = _load(arguments.run_dir, torch.device(arguments.device), kind)
     random = np.random.default_rng(0)
     shape = (_SCENES, model.num_views, 480, 640, 3)
@@ -71,7 +71,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     figures: dict[str, Any] = {
         "model": arguments.run_dir,
         "parameters [M]": round(sum(parameter.numel() for parameter in model.parameters()) / 1e6, 1),
-        "dtype": f"int8 and {others}" if int8 else arguments.dtype,
+        "dtype": f"int8 and {str(others).removeprefix('torch.')}" if int8 else arguments.dtype,
         "hardware": _hardware(model.device),
         "steps": "one by one",
         "software": f"torch {torch.__version__}, Python {platform.python_version()}",

@@ -26,6 +26,7 @@ sys.path.insert(0, str(REPOSITORY))
 
 from bench.support.hardware import hardware  # noqa: E402
 from instructvla_ros.model import InstructVLA  # noqa: E402
+from instructvla_ros.model.loading import load_for_running  # noqa: E402
 from instructvla_ros.policy.act_loop import ActLoop  # noqa: E402
 from instructvla_ros.policy.policy import Policy  # noqa: E402
 from instructvla_ros.policy.profile import ReasoningSettings, RobotProfile  # noqa: E402
@@ -110,11 +111,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--dtype", default="float32", choices=("float32", "bfloat16", "float16"))
     parser.add_argument("--threads", type=int, default=None, help="of a CPU (default: torch's choice)")
     arguments = parser.parse_args(argv)
-    if arguments.threads:
-        torch.set_num_threads(arguments.threads)
-    model = InstructVLA.from_pretrained(
-        arguments.run_dir, device=arguments.device, dtype=getattr(torch, arguments.dtype)
-    ).fuse()
+    model = load_for_running(
+        arguments.run_dir, device=arguments.device, dtype=arguments.dtype, threads=arguments.threads or 0
+    )
     print(f"{arguments.run_dir}, {arguments.dtype}, {arguments.rate:g} Hz asked for, {arguments.seconds:g} s each")
     print(f"{hardware()}, {torch.get_num_threads()} torch threads")
     heads = ("", "acts", "deadlines missed", "p50 [ms]", "p95 [ms]", "p99 [ms]", "tokens a second")

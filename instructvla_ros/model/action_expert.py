@@ -228,6 +228,14 @@ class ActionExpert(nn.Module):
             actions = actions + velocity / steps
         return actions
 
+    def act(self, pixels: Tensor, latents: Tensor, states: Tensor | None, noise: Tensor) -> Tensor:
+        """All of it: see the views, form the context and integrate; arguments of ``look``, ``context`` and ``sample``.
+
+        Returns:
+            ``(B, H, action_size)`` float32.
+        """
+        return self.sample(self.context(self.look(pixels, latents), latents, states), noise)
+
     def _encode(self, context: Context, actions: Tensor, time: Tensor) -> Tensor:
         return self.action_encoder(actions.to(context.tokens.dtype), time)
 

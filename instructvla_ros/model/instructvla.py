@@ -409,12 +409,16 @@ class InstructVLA(nn.Module):
         for _ in range(max_new_tokens):
             hidden, _ = self.language(embeddings, caches)
             last = hidden[0, -1]  # (width,)
-            # rows that pad the head stand for no token
-            token = int(self.language.head(last)[: self.prompts.vocabulary].argmax())
+            token = int(self.next_token(last))
             yield token, last
             if token in self.prompts.stop_ids:
                 return
             embeddings = self.language.embedding(torch.tensor([[token]], device=self.device))  # (1, 1, width)
+
+    def next_token(self, hidden: Tensor) -> Tensor:
+        """The likeliest token, without dimensions, after a hidden state `(width,)`."""
+        # rows that pad the head stand for no token
+        return self.language.head(hidden)[: self.prompts.vocabulary].argmax()
 
     def _reply(
         self,
@@ -477,10 +481,8 @@ class InstructVLA(nn.Module):
         return self.latent_actions(hidden, prompt)
 
     def _flow(self, pixels: Tensor, latents: Tensor, states: Tensor | None, noise: Tensor) -> Tensor:
-        if self.recorded is not None:
-            return self.recorded.flow(pixels, latents, states, noise)
-        features = self.expert.look(pixels, latents)
-        return self.expert.sample(self.expert.context(features, latents, states), noise)
+        flow = self.expert.act if self.recorded is None else self.recorded.flow
+        return flow(pixels, latents, states, noise)
 
     def _given(self, latent_actions: np.ndarray) -> Tensor:
         shape = (self.sizes.num_queries, self.sizes.language.decoder.width)

@@ -25,11 +25,12 @@ class Int8Linear(nn.Module):
 
     def __init__(self, weight: Tensor, bias: Tensor | None) -> None:
         super().__init__()
-        scales = weight.detach().float().abs().amax(dim=1).clamp_min(torch.finfo(torch.float32).tiny) / _LARGEST
+        exact = weight.detach().float()
+        scales = exact.abs().amax(dim=1).clamp_min(torch.finfo(torch.float32).tiny) / _LARGEST  # (outputs,)
         self.steps: Tensor
-        self.register_buffer("steps", torch.round(weight.detach().float() / scales[:, None]).to(torch.int8))
+        self.register_buffer("steps", torch.round(exact / scales[:, None]).to(torch.int8))
         self.scales: Tensor
-        self.register_buffer("scales", scales.to(weight.dtype))  # (outputs,)
+        self.register_buffer("scales", scales.to(weight.dtype))
         self.bias = bias
 
     def forward(self, inputs: Tensor) -> Tensor:

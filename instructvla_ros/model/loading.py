@@ -45,7 +45,11 @@ def load_for_running(
         device = "cuda" if gpu else "cpu"
     if torch.device(device).type == "cuda" and not gpu:
         raise ValueError(f"device {device!r} is asked for, but torch sees no GPU here: say cpu, or auto")
-    kind = _usual_type(device, Path(checkpoint)) if dtype in ("auto", INT8) else getattr(torch, dtype, None)
+    kind: torch.dtype | None
+    if dtype in ("auto", INT8):
+        kind = usual_type(device, RunFolder.open(Path(checkpoint)).checkpoint.stat().st_size > _LARGE)
+    else:
+        kind = getattr(torch, dtype, None)
     if not isinstance(kind, torch.dtype):
         raise ValueError(f"torch has no type {dtype!r}; usual are float32, bfloat16, int8 and auto")
     if threads:
@@ -55,11 +59,11 @@ def load_for_running(
     return model.record() if cuda_graphs and device.startswith("cuda") else model
 
 
-def _usual_type(device: str, checkpoint: Path) -> torch.dtype:
-    if device.startswith("cuda"):
+def usual_type(device: str, is_large: bool) -> torch.dtype:
+    """The type of weights under ``auto``, and of those that are not in 8 bits under ``int8``."""
+    if device.startswith("cuda") or is_large and has_bfloat16():
         return torch.bfloat16
-    is_large = RunFolder.open(checkpoint).checkpoint.stat().st_size > _LARGE
-    return torch.bfloat16 if is_large and has_bfloat16() else torch.float32
+    return torch.float32
 
 
 def has_bfloat16() -> bool:

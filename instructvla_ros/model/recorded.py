@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from instructvla_ros.model.decoder import DecoderSizes
+from instructvla_ros.model.decoder import DecoderSizes, KeyValueCache
 from instructvla_ros.model.language import LanguageCaches
 
 if TYPE_CHECKING:
@@ -58,24 +58,35 @@ class Recorder(Protocol):
 
 
 class CudaRecorder:
-    """Recordings as CUDA graphs, which share their memory for what is in between."""
+    """Recordings as CUDA graphs, which share their memory for what is in between.
 
-    def __init__(self) -> None:
+    Args:
+        device: the GPU, which need not be the process's usual one.
+    """
+
+    def __init__(self, device: torch.device) -> None:
+        self._device = device
         self._pool: Any = None
 
     def record(self, step: Step, inputs: Sequence[Tensor]) -> tuple[Callable[[], None], tuple[Tensor, ...]]:
         """As of :class:`Recorder`."""
-        aside = torch.cuda.Stream()
-        aside.wait_stream(torch.cuda.current_stream())
-        with torch.cuda.stream(aside):
-            for _ in range(_WARM_UPS):
-                step(*inputs)
-        torch.cuda.current_stream().wait_stream(aside)
-        graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph, pool=self._pool, capture_error_mode="thread_local"):
-            outputs = step(*inputs)
+        with torch.cuda.device(self._device):
+            aside = torch.cuda.Stream()
+            aside.wait_stream(torch.cuda.current_stream())
+            with torch.cuda.stream(aside):
+                for _ in range(_WARM_UPS):
+                    step(*inputs)
+            torch.cuda.current_stream().wait_stream(aside)
+            graph = torch.cuda.CUDAGraph()
+            with torch.cuda.graph(graph, pool=self._pool, capture_error_mode="thread_local"):
+                outputs = step(*inputs)
         self._pool = self._pool or graph.pool()
-        return graph.replay, outputs
+
+        def replay() -> None:
+            with torch.cuda.device(self._device):
+                graph.replay()
+
+        return replay, outputs
 
 
 class Recording:
@@ -101,23 +112,22 @@ class Recording:
             return tuple(tensor.clone() for tensor in self._outputs)
 
 
-class FixedCache:
-    """Keys and values of one reply, all of whose places are always there; stands in for ``KeyValueCache``.
+class FixedCache(KeyValueCache):
+    """Keys and values of one reply, all of whose places are always there; its length has no meaning.
 
     Attributes:
         places: ``(T,)`` where the next keys and values go.
-        length: of no meaning here.
     """
 
     def __init__(self, sizes: DecoderSizes, capacity: int, like: Tensor) -> None:
-        """Reserve room for ``capacity`` tokens, with the type and device of ``like``."""
-        self._store = like.new_zeros(sizes.depth, 2, 1, sizes.key_heads, capacity, sizes.head_width)
+        """As of ``KeyValueCache``."""
+        super().__init__(sizes, capacity, like)
+        self._store.zero_()  # what a mask hides must still be numbers
         self.places = torch.zeros(1, dtype=torch.long, device=like.device)
-        self.length = 0
 
     def append(self, layer: int, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
-        """Write a layer's ``(1, key_heads, T, head_width)`` and return all places' keys and values."""
-        keys, values = self._store[layer, 0], self._store[layer, 1]  # (1, key_heads, capacity, head_width)
+        """Write a layer's ``(B, key_heads, T, head_width)`` and return all places' keys and values."""
+        keys, values = self._store[layer, 0], self._store[layer, 1]  # (B, key_heads, capacity, head_width)
         keys.index_copy_(2, self.places, key)
         values.index_copy_(2, self.places, value)
         return keys, values
@@ -134,7 +144,7 @@ class RecordedSteps:
 
     def __init__(self, model: "InstructVLA", recorder: Recorder, text_room: int = TEXT_ROOM) -> None:
         self._model = model
-        sizes, language = model.sizes, model.language
+        sizes = model.sizes
         device, dtype = model.device, model.dtype
         longest = sizes.num_image_tokens + sizes.num_queries + text_room
         multiples = range(LENGTH_STEP, longest + LENGTH_STEP, LENGTH_STEP)
@@ -142,10 +152,10 @@ class RecordedSteps:
         self._capacity = self.lengths[-1] + _REPLY_ROOM
         width = sizes.language.decoder.width
         blank = torch.zeros(1, 1, width, device=device, dtype=dtype)
-        self._caches = LanguageCaches(
-            None if language.gate is None else FixedCache(sizes.language.decoder, self._capacity, blank),  # type: ignore[arg-type]
-            FixedCache(sizes.language.decoder, self._capacity, blank),  # type: ignore[arg-type]
-        )
+        adapted = FixedCache(sizes.language.decoder, self._capacity, blank)
+        base = None if model.language.gate is None else FixedCache(sizes.language.decoder, self._capacity, blank)
+        self._caches = LanguageCaches(base, adapted)
+        self._fixed = [cache for cache in (base, adapted) if cache is not None]
         self._speaking = threading.Lock()
         pixels = torch.zeros(1, 3, sizes.image_tower.image_size, sizes.image_tower.image_size, device=device)
         self._encode = Recording(recorder, self._encode_step, pixels.to(torch.bfloat16))
@@ -231,9 +241,7 @@ class RecordedSteps:
         return (self._model.language(embeddings)[0],)
 
     def _flow_step(self, pixels: Tensor, latents: Tensor, noise: Tensor, *states: Tensor) -> tuple[Tensor, ...]:
-        expert = self._model.expert
-        context = expert.context(expert.look(pixels, latents), latents, states[0] if states else None)
-        return (expert.sample(context, noise),)
+        return (self._model.expert.act(pixels, latents, states[0] if states else None, noise),)
 
     def _begin_step(self, embeddings: Tensor, last: Tensor) -> tuple[Tensor, ...]:
         places = torch.arange(embeddings.shape[1], device=embeddings.device)
@@ -244,17 +252,13 @@ class RecordedSteps:
 
     def _speak(self, embeddings: Tensor, places: Tensor, last: Tensor) -> tuple[Tensor, ...]:
         """The next token ``(1, 1)`` and the hidden state ``(width,)`` that it is read from."""
-        language, caches = self._model.language, self._caches
-        for cache in (caches.base, caches.adapted):
-            if cache is not None:
-                cache.places = places  # type: ignore[attr-defined]
+        for cache in self._fixed:
+            cache.places = places
         everywhere = torch.arange(self._capacity, device=places.device)
         seen = (everywhere[None] <= places[:, None])[None, None]  # (1, 1, T, capacity)
-        hidden, _ = language(embeddings, caches, seen, places[None])
+        hidden, _ = self._model.language(embeddings, self._caches, seen, places[None])
         row = hidden[0].index_select(0, last)[0]  # (width,)
-        # rows that pad the head stand for no token
-        token = language.head(row)[: self._model.prompts.vocabulary].argmax().view(1, 1)
-        return token, row
+        return self._model.next_token(row).view(1, 1), row
 
 
 @torch.no_grad()  # tensors of inference mode could not be written to outside of it
@@ -272,7 +276,7 @@ def record_steps(
         None, after a warning, where they cannot be recorded or come out different.
     """
     try:
-        steps = RecordedSteps(model, recorder or CudaRecorder(), text_room)
+        steps = RecordedSteps(model, recorder or CudaRecorder(model.device), text_room)
         difference = _largest_difference(model, steps)
     except RuntimeError as error:
         _LOGGER.warning("steps cannot be recorded, and are computed one by one: %s", str(error).splitlines()[0])
@@ -298,7 +302,7 @@ def _largest_difference(model: "InstructVLA", steps: RecordedSteps) -> float:
     hidden = steps.read(model.embed(prompt, recorded_tokens))
     if hidden is None:
         raise RuntimeError("the shortest instruction is too long to be recorded")
-    actions = model.expert.sample(model.expert.context(model.expert.look(views, plain), plain, states), noise)
+    actions = model.expert.act(views, plain, states, noise)
     recorded = steps.flow(views, model.latent_actions(hidden, prompt), states, noise)
     differences = [float((actions - recorded).abs().max())]
     question = model.embed(model.prompts.for_reasoning(_INSTRUCTION), tokens)

@@ -132,12 +132,13 @@ def _other_tasks(episode: Episode, held: str | None, random: Random, count: int)
     the words that say whereto need not be read.
     """
     for index in range(count):
-        verb = "put_next_to" if held and index == 0 else random.choice(list(VERBS))
-        tasks = feasible_tasks(episode.scene, verb)
-        if held and index == 0:
+        if held is not None and index == 0:
+            tasks = feasible_tasks(episode.scene, "put_next_to")
             tasks = [task for task in tasks if task.target == held and task != episode.task]
-        elif index % 3 == 0:
-            tasks = [task for task in tasks if task.target == episode.task.target]
+        else:
+            tasks = feasible_tasks(episode.scene, random.choice(list(VERBS)))
+            if index % 3 == 0:
+                tasks = [task for task in tasks if task.target == episode.task.target]
         yield random.choice(tasks) if tasks else episode.task
 
 

@@ -247,10 +247,12 @@ def _choose_labels(
     chosen = [labels[0]] if with_shown else []
     left = list(labels[1:] if with_shown else labels)
     random.shuffle(left)
-    elsewhere = [label for label in left if _puts(label, held) and label.intent != labels[0].intent]
-    if with_shown and count > 1 and elsewhere:
-        chosen.append(elsewhere[0])
-        left.remove(elsewhere[0])
+    if with_shown and count > 1:
+        shown = labels[0].intent
+        elsewhere = next((label for label in left if _puts(label, held) and label.intent != shown), None)
+        if elsewhere is not None:
+            chosen.append(elsewhere)
+            left.remove(elsewhere)
     while left and len(chosen) < count:
         used = {_thing(label) for label in chosen}
         things = sorted({_thing(label) for label in left} - used) or sorted({_thing(label) for label in left})
