@@ -49,11 +49,11 @@ _VIEWS = {name: view for view, name in IMAGE_NAMES.items()}
 
 
 class ConsoleEyes:
-    """Subscriptions of the console.
+    """Subscriptions of the console; nothing is heard before :meth:`listen`.
 
     Args:
-        node: whose executor runs the callbacks of what comes seldom.
-        inputs: runs those of what comes often.
+        node: whose executor hears instructions, and under whose name is published.
+        inputs: hears everything else.
         board: takes in what they hear.
         put_frame: takes camera, stamp [s] and JPEG.
         profile: of the robot.
@@ -83,17 +83,20 @@ class ConsoleEyes:
         self._drawn = {name: node.create_publisher(Image, f"annotated_{name}", qos.SENSOR) for name in self._topics}
         self._drawing: frozenset[str] = frozenset()
 
-        node.create_subscription(String, "robot_description", self._on_description, qos.LATCHED)
-        node.create_subscription(ActionChunk, "action_chunk", self._on_chunk, qos.TEXT)
-        node.create_subscription(Reasoning, "reasoning", self._on_reasoning, qos.TEXT)
-        node.create_subscription(SafetyStatus, "safety_status", self._on_status, qos.LATCHED)
-        node.create_subscription(Heard, "heard", self._on_heard, qos.TEXT)
-        qos.subscribe_latched_or_not(node, String, "instruction", self._on_instruction)
+    def listen(self) -> None:
+        """Begin to hear; the callbacks of all but instructions come on the inputs' thread from now on."""
+        inputs = self._inputs
+        qos.subscribe_latched_or_not(self._node, String, "instruction", self._on_instruction)
+        inputs.subscribe(String, "robot_description", self._on_description, qos.LATCHED)
+        inputs.subscribe(ActionChunk, "action_chunk", self._on_chunk, qos.TEXT)
+        inputs.subscribe(Reasoning, "reasoning", self._on_reasoning, qos.TEXT)
+        inputs.subscribe(SafetyStatus, "safety_status", self._on_status, qos.LATCHED)
+        inputs.subscribe(Heard, "heard", self._on_heard, qos.TEXT)
         for name in self._topics:
             topic = name.replace("image", "camera_pose")
-            node.create_subscription(PoseStamped, topic, partial(self._on_pose, name), qos.LATCHED)
-        node.create_timer(SHOWN_PERIOD, self._look_often)
-        node.create_timer(LOOK_PERIOD, self._look)
+            inputs.subscribe(PoseStamped, topic, partial(self._on_pose, name), qos.LATCHED)
+        inputs.node.create_timer(SHOWN_PERIOD, self._look_often)
+        inputs.node.create_timer(LOOK_PERIOD, self._look)
 
     def want(self, watched: bool, cameras: frozenset[str]) -> None:
         """What is to be heard from the next look on; from any thread."""

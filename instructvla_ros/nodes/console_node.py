@@ -84,6 +84,7 @@ class ConsoleNode(RunnableNode):
         hand.on_watch = eyes.want
         self._serving = ServerThread(server, rules, given.port)
         self._serving.start(on_busy=self._say_busy if rules.local else None)
+        eyes.listen()  # a node that cannot start after all would leave its thread behind
         self._say_address(rules)
 
     def stop_working(self) -> None:

@@ -76,8 +76,8 @@ def events_executor(context: Context) -> Executor:
     """An executor of one thread that costs little for each message.
 
     It waits for events in C++ instead of walking through all that the node listens to, in Python, each time. rclpy
-    calls it experimental, so it hears inputs alone; where there is none, the usual one serves. As the console's own
-    executor it left instructions unheard (`test/nodes/test_console.py`), for a reason that was not found.
+    calls it experimental, so it hears inputs alone; where there is none, the usual one serves. Callbacks take a message
+    and nothing else: one that also takes the message's information ends it (SystemError, rclpy 7.1).
     """
     try:
         from rclpy.experimental import EventsExecutor

@@ -15,11 +15,11 @@ import torch
 from instructvla_ros.model.instructvla import InstructVLA
 from instructvla_ros.model.prompt import Prompt, Turn, action_request
 from instructvla_ros.training.frames import Frame, Label
-from instructvla_ros.training.language.commands import UNKNOWN_NAMES, Command, Speaker, obscured, roughened
+from instructvla_ros.training.language.commands import UNKNOWN_NAMES, Command, Intent, Speaker, obscured, roughened
 from instructvla_ros.training.language.facts import motion
 from instructvla_ros.training.language.questions import Questioner
 from instructvla_ros.training.language.words import COMMAND, LANGUAGE, TASKS
-from instructvla_ros.training.objectives import NOWHERE, ROLES, Batch
+from instructvla_ros.training.objectives import NOWHERE, Batch
 from instructvla_ros.training.packing import pack
 from instructvla_ros.training.settings import StageSettings
 from instructvla_ros.training.sights import Sights, place_of
@@ -30,19 +30,13 @@ _STALE = 0.4  # share of the reasoning that tells of another moment: it is said 
 
 @dataclass(frozen=True, eq=False)
 class _Said:
-    """A prompt with what belongs to it."""
+    """A prompt with what belongs to it; ``aim`` is the thing that is to be pointed at."""
 
     prompt: Prompt
     silent: bool = False
-    target: int | None = None
-    other: int | None = None
+    aim: int | None = None
     label: Label | None = None
     task: int = NOWHERE
-
-    @property
-    def things(self) -> tuple[int | None, ...]:
-        """Things by their ``ROLES``."""
-        return self.target, self.other
 
 
 class Composer:
@@ -103,17 +97,14 @@ class Composer:
             states=self._states([owners[index] for index in acted]),
             actions=self._actions([flat[index].label for index in acted]),
             language_cell=torch.tensor(
-                [self._sights.language_cell(frame, one.target) for frame, one in zip(owners, flat, strict=True)]
+                [self._sights.language_cell(frame, one.aim) for frame, one in zip(owners, flat, strict=True)]
             ),
-            vision_cells=torch.tensor(
-                [[self._sights.vision_cell(owners[i], thing, images[0][0]) for thing in flat[i].things] for i in acted],
-                dtype=torch.long,
-            ).reshape(-1, len(ROLES)),
+            vision_cell=torch.tensor(
+                [self._sights.vision_cell(owners[i], flat[i].aim, images[0][0]) for i in acted], dtype=torch.long
+            ),
             task=torch.tensor([flat[index].task for index in acted], dtype=torch.long),
             seen=self._sights.seen(frames),
-            places=torch.tensor(
-                [[place_of(owners[i], thing) for thing in flat[i].things] for i in acted], dtype=torch.float32
-            ).reshape(-1, len(ROLES), 3),
+            place=torch.tensor([place_of(owners[i], flat[i].aim) for i in acted], dtype=torch.float32).reshape(-1, 3),
         )
 
     def metres(self, actions: torch.Tensor) -> torch.Tensor:
@@ -158,11 +149,9 @@ class Composer:
             # what the model says ends with the space before its queries, and is followed by another when it is acted on
             prompt=self._action_prompt(text, f"{words} " if silent else words),
             silent=silent,
-            target=command.intent.target,
-            # its first errors are large, and while there are no actions yet the words would have to wait for them
-            other=command.intent.other if self._acts and command.intent.target is not None else None,
+            aim=_aim(command.intent, frame.facts.held),
             label=self._acting(label),
-            task=TASKS.index(command.intent.task) if command.intent.target is not None else NOWHERE,
+            task=TASKS.index(command.intent.task) if command.intent.target is not None else len(TASKS),
         )
 
     def _explained(self, frame: Frame, label: Label, random: Random) -> _Said:
@@ -178,7 +167,7 @@ class Composer:
             command = scholar.any(facts, intent, settings.situated, 0.0, known_from)
         text = roughened(command.text, random) if random.random() < settings.rough else command.text
         words = command.reasoning(facts, motion(label.chunk, frame.opening))
-        return _Said(self._action_prompt(text, words), target=command.intent.target)
+        return _Said(self._action_prompt(text, words), aim=_aim(command.intent, facts.held))
 
     def _reasons(self, random: Random) -> bool:
         return random.random() < self._settings.reasoning
@@ -195,13 +184,13 @@ class Composer:
     def _exchange(self, frame: Frame, random: Random) -> _Said | None:
         if frame.exchanges:
             question, answer = random.choice(frame.exchanges)
-            target = None
+            aim = None
         elif frame.facts is not None:
             exchange = Questioner(random).any(frame.facts)
-            question, answer, target = exchange.question, exchange.answer, exchange.target
+            question, answer, aim = exchange.question, exchange.answer, exchange.target
         else:
             return None
-        return _Said(self._prompts.conversation([Turn(question, answer)]), target=target)
+        return _Said(self._prompts.conversation([Turn(question, answer)]), aim=aim)
 
     def _action_prompt(self, instruction: str, reasoning: str | None) -> Prompt:
         turn = Turn(action_request(instruction, reasoning is not None), reasoning, queries=True)
@@ -259,6 +248,14 @@ def _choose_labels(
         thing = random.choice(things)
         chosen.append(left.pop(next(index for index, label in enumerate(left) if _thing(label) == thing)))
     return chosen + [random.choice(labels) for _ in range(count - len(chosen))]
+
+
+def _aim(intent: Intent, held: int | None) -> int | None:
+    """Where the hand is to go now: to the thing that is meant and, with that in the hand, to what it is put next to.
+
+    One thing at a time: with two pointed at all the while, nothing led from the second to the chunk.
+    """
+    return intent.other if intent.other is not None and intent.target == held else intent.target
 
 
 def _thing(label: Label) -> int:

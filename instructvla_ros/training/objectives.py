@@ -19,10 +19,7 @@ from instructvla_ros.model.losses import NOISE_LEFT
 from instructvla_ros.training.packing import Packed
 
 NOWHERE = -1
-"""Cell or task of a sample that has none."""
-
-ROLES = ("", "other_")
-"""What a thing may be in a task, as prefixes of losses: what it is done to, and what that is to be put next to."""
+"""Cell or task of a sample of which neither is known."""
 
 _TIME_ALPHA = 1.5
 _NOTHING_WEIGHT = 0.1
@@ -41,11 +38,10 @@ class Batch:
         acted: ``(A,)`` which prompts have actions.
         states: ``(A, n)`` normalised robot states; None for models without.
         actions: ``(A, H, 7)`` normalised actions.
-        language_cell: ``(P,)`` image token on the thing that the prompt is about, ``NOWHERE`` without.
-        vision_cells: ``(A, 2)`` tokens of the action vision on it, and on the thing that it is to be put next to;
-            ``NOWHERE`` without.
-        task: ``(A,)`` number of the task, ``NOWHERE`` without.
-        places: ``(A, 2, 3)`` x, y, z of both in the arm's base frame [m].
+        language_cell: ``(P,)`` image token on the thing that is pointed at, ``NOWHERE`` without.
+        vision_cell: ``(A,)`` token of the action vision on it, ``NOWHERE`` without.
+        task: ``(A,)`` number of the task; one more than the last for a thing that is not there; ``NOWHERE`` without.
+        place: ``(A, 3)`` x, y, z of it in the arm's base frame [m].
         seen: ``(G, N, 2)`` colour and shape, counted from 1, of what each image token lies on; 0 for nothing; None
             where nobody knows.
     """
@@ -57,9 +53,9 @@ class Batch:
     states: Tensor | None
     actions: Tensor
     language_cell: Tensor
-    vision_cells: Tensor
+    vision_cell: Tensor
     task: Tensor
-    places: Tensor
+    place: Tensor
     seen: Tensor | None = None
 
     def to(self, device: torch.device) -> "Batch":
@@ -73,7 +69,7 @@ class GroundingHeads(nn.Module):
     Args:
         language_width: of the language model.
         vision_width: of the action vision's tokens.
-        num_tasks: tasks to tell apart.
+        num_tasks: tasks to tell apart, and from those about a thing that is not there.
         num_colors: colours to tell apart.
         num_shapes: shapes to tell apart.
         width: of the space in which latent actions and image tokens meet.
@@ -91,9 +87,9 @@ class GroundingHeads(nn.Module):
         super().__init__()
         self.ask = nn.Linear(language_width, width)
         self.answer = nn.Linear(language_width, width)
-        self.points = nn.ModuleList(nn.Linear(vision_width, 1) for _ in ROLES)
+        self.point = nn.Linear(vision_width, 1)
         self.where = nn.Linear(vision_width, 3)
-        self.what = nn.Linear(language_width, num_tasks)
+        self.what = nn.Linear(language_width, num_tasks + 1)
         self.color = nn.Linear(language_width, 1 + num_colors)
         self.shape = nn.Linear(language_width, 1 + num_shapes)
         self.colors = nn.Embedding(num_colors, language_width)
@@ -109,9 +105,9 @@ class GroundingHeads(nn.Module):
         asked = self.ask(latent)[:, None]  # (P, 1, w)
         return (asked * self.answer(image_tokens)).sum(-1) / asked.shape[-1] ** 0.5
 
-    def vision_scores(self, features: Tensor, role: int) -> Tensor:
-        """``(A, N)`` how much each of ``(A, N, width)`` tokens of the action vision is meant in a role of ``ROLES``."""
-        return self.points[role](features).squeeze(-1)
+    def vision_scores(self, features: Tensor) -> Tensor:
+        """``(A, N)`` how much each of ``(A, N, width)`` tokens of the action vision is meant."""
+        return self.point(features).squeeze(-1)
 
     def place(self, features: Tensor, scores: Tensor) -> Tensor:
         """``(A, 3)`` place [m] read from the tokens that are meant."""
@@ -158,10 +154,8 @@ _WEIGHT_OF = {
     "flow": "flow",
     "language_pointing": "pointing",
     "vision_pointing": "pointing",
-    "other_vision_pointing": "pointing",
     "task": "task",
     "place": "place",
-    "other_place": "place",
     "seeing": "seeing",
 }
 
@@ -200,7 +194,7 @@ def loss_parts(
         acting = latents[row_of[batch.acted]]  # (A, L, width)
         features = look(model, batch, acting)
         if heads is not None:
-            pointing_parts(heads, features.flatten(1, 2), batch.vision_cells, batch.places, losses, figures, watch)
+            pointing_parts(heads, features.flatten(1, 2), batch.vision_cell, batch.place, losses, figures, watch)
             tasks = batch.task != NOWHERE
             if tasks.any():
                 _choice("task", heads.what(acting.mean(1)[tasks]), batch.task[tasks], losses, figures, watch)
@@ -294,23 +288,22 @@ def _language_pointing(
 def pointing_parts(
     heads: GroundingHeads,
     features: Tensor,
-    cells: Tensor,
-    places: Tensor,
+    cell: Tensor,
+    place: Tensor,
     losses: dict[str, Tensor],
     figures: dict[str, float],
     watch: bool,
 ) -> None:
-    """Losses of the action vision's tokens ``(A, N, width)``: on which the things lie, and where they are."""
-    for role, prefix in enumerate(ROLES[: cells.shape[1]]):
-        known = cells[:, role] != NOWHERE
-        if not known.any():
-            continue
-        scores = heads.vision_scores(features[known], role)
-        _choice(f"{prefix}vision_pointing", scores, cells[known, role], losses, figures, watch)
-        error = heads.place(features[known], scores).to(torch.float32) - places[known, role]
-        losses[f"{prefix}place"] = functional.smooth_l1_loss(error / _PLACE_TOLERANCE, torch.zeros_like(error))
-        if watch:
-            figures[f"{prefix}place_error"] = float(error[:, :2].detach().norm(dim=-1).mean())
+    """Losses of the action vision's tokens ``(A, N, width)``: on which the thing lies, and where it is ``(A, 3)``."""
+    known = cell != NOWHERE
+    if not known.any():
+        return
+    scores = heads.vision_scores(features[known])
+    _choice("vision_pointing", scores, cell[known], losses, figures, watch)
+    error = heads.place(features[known], scores).to(torch.float32) - place[known]
+    losses["place"] = functional.smooth_l1_loss(error / _PLACE_TOLERANCE, torch.zeros_like(error))
+    if watch:
+        figures["place_error"] = float(error[:, :2].detach().norm(dim=-1).mean())
 
 
 def _choice(

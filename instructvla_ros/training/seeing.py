@@ -28,8 +28,8 @@ class SightBatch:
         seen: ``(G, N, 2)`` colour and shape, counted from 1, of what each image token lies on; 0 for nothing.
         picture: ``(A,)`` which picture a thing is in.
         kind: ``(A, 2)`` its colour and shape, counted from 0.
-        cells: ``(A, 1)`` token of the action vision on it, ``NOWHERE`` without.
-        places: ``(A, 1, 3)`` x, y, z in the arm's base frame [m].
+        cell: ``(A,)`` token of the action vision on it, ``NOWHERE`` without.
+        place: ``(A, 3)`` x, y, z in the arm's base frame [m].
     """
 
     pixels: Tensor
@@ -37,8 +37,8 @@ class SightBatch:
     seen: Tensor
     picture: Tensor
     kind: Tensor
-    cells: Tensor
-    places: Tensor
+    cell: Tensor
+    place: Tensor
 
     def to(self, device: torch.device) -> "SightBatch":
         """The same on another device."""
@@ -84,11 +84,11 @@ class SightComposer:
             seen=seen,
             picture=torch.tensor([row for row, _ in asked], dtype=torch.long),
             kind=torch.tensor([kind_of(frames[row], index) for row, index in asked], dtype=torch.long).reshape(-1, 2),
-            cells=torch.tensor(
-                [[self._sights.vision_cell(frames[row], index, images[row][0])] for row, index in asked],
+            cell=torch.tensor(
+                [self._sights.vision_cell(frames[row], index, images[row][0]) for row, index in asked],
                 dtype=torch.long,
-            ).reshape(-1, 1),
-            places=torch.tensor([place_of(frames[row], index) for row, index in asked]).reshape(-1, 1, 3),
+            ),
+            place=torch.tensor([place_of(frames[row], index) for row, index in asked]).reshape(-1, 3),
         )
 
 
@@ -103,5 +103,5 @@ def sight_parts(model: InstructVLA, heads: GroundingHeads, batch: SightBatch, wa
     if len(batch.picture):
         named = heads.name(batch.kind)[:, None]  # (A, 1, width)
         features = model.expert.look(batch.views, named, batch.picture).flatten(1, 2)  # (A, V * N, vision width)
-        pointing_parts(heads, features, batch.cells, batch.places, losses, figures, watch)
+        pointing_parts(heads, features, batch.cell, batch.place, losses, figures, watch)
     return Parts(losses, figures)

@@ -15,10 +15,12 @@ import torch
 from instructvla_ros.model import InstructVLA
 from instructvla_ros.model.settings import CheckpointError
 from instructvla_ros.training.language.commands import Intent
+from instructvla_ros.training.language.words import TASKS
 from instructvla_ros.training.objectives import NOWHERE, loss_parts
 from instructvla_ros.training.recipe import adapters_of, choose_trained, is_trained, new_heads, with_adapters
 from instructvla_ros.training.settings import ACTION, LANGUAGE, STAGES, TUNING, VISION
 from instructvla_ros.training.ship import LARGEST_FILE, ship
+from instructvla_ros.training.sights import Sights
 from instructvla_ros.training.trainer import TrainingModule
 
 
@@ -188,30 +190,31 @@ def test_what_is_shipped_loads_and_has_a_card(finished, tmp_path):
         ship(finished / "stages" / ACTION, tmp_path / "other", "")
 
 
-def test_a_thing_beside_which_another_is_to_be_put_is_pointed_at_too(settings, train, finished):
-    training = train(settings, finished.parent / "unused")
-    frame = training.frames[0]
-    label = replace(frame.labels[0], intent=Intent("put_next_to", 0, 2))
-    model = InstructVLA.from_pretrained(finished / "stages" / ACTION)
+@pytest.mark.parametrize(("held", "aim"), [(None, 0), (0, 2), (1, 0)])
+def test_with_the_thing_in_the_hand_that_is_pointed_at_beside_which_it_is_to_be_put(
+    settings, train, finished, held, aim
+):
     stage = replace(settings.stages[ACTION], commands=1, questions=0, absent=0.0, situated=0.0, explained=0.0)
-    settings = replace(settings, stages={**settings.stages, ACTION: stage})
-    composer = train(settings, finished.parent / "unused")._composer(
-        ACTION, model, [replace(frame, labels=(label,))], points=True, augment=False
-    )
-    batch = composer.batch(0)
+    training = train(replace(settings, stages={**settings.stages, ACTION: stage}), finished.parent / "unused")
+    frame = training.frames[0]
     assert frame.facts is not None
-    wanted = torch.tensor([frame.facts.things[0].position, frame.facts.things[2].position])
-    torch.testing.assert_close(batch.places[0], wanted)
-    assert batch.vision_cells.shape == (stage.pictures, 2) and batch.vision_cells[0, 0] != batch.vision_cells[0, 1]
-    heads = new_heads(model, 0)
-    parts = loss_parts(model, heads, batch, 1)
-    assert {"vision_pointing", "other_vision_pointing", "place", "other_place"} <= set(parts.losses)
+    label = replace(frame.labels[0], intent=Intent("put_next_to", 0, 2))
+    frame = replace(frame, labels=(label,), facts=replace(frame.facts, held=held))
+    model = InstructVLA.from_pretrained(finished / "stages" / ACTION)
+    batch = training._composer(ACTION, model, [frame], points=True, augment=False).batch(0)
+    wanted = torch.tensor(frame.facts.things[aim].position)
+    torch.testing.assert_close(batch.place, wanted.expand(stage.pictures, 3))
+    sights = Sights(model, augment=False)
+    assert (batch.language_cell == sights.language_cell(frame, aim)).all()
+    assert (batch.vision_cell == sights.vision_cell(frame, aim, frame.images()[0])).all()
 
 
-def test_words_are_learned_before_the_second_thing_of_a_task_is_pointed_at(settings, train, finished):
-    training = train(settings, finished.parent / "unused")
-    model = InstructVLA.from_pretrained(finished / "stages" / LANGUAGE)
-    label = replace(training.frames[0].labels[0], intent=Intent("put_next_to", 0, 2))
-    frames = [replace(training.frames[0], labels=(label,))]
-    batch = training._composer(LANGUAGE, model, frames, points=True).batch(0)
-    assert (batch.vision_cells[:, 0] != NOWHERE).any() and (batch.vision_cells[:, 1] == NOWHERE).all()
+def test_a_thing_that_is_not_there_is_a_task_of_its_own_and_nothing_is_pointed_at(settings, train, finished):
+    stage = replace(settings.stages[ACTION], commands=1, questions=0, absent=1.0, explained=0.0)
+    training = train(replace(settings, stages={**settings.stages, ACTION: stage}), finished.parent / "unused")
+    model = InstructVLA.from_pretrained(finished / "stages" / ACTION)
+    batch = training._composer(ACTION, model, training.frames[:4], points=True).batch(0)
+    assert (batch.task == len(TASKS)).all()
+    assert (batch.language_cell == NOWHERE).all() and (batch.vision_cell == NOWHERE).all()
+    losses = loss_parts(model, new_heads(model, 0), batch, 1).losses
+    assert "task" in losses and not {"vision_pointing", "language_pointing", "place"} & set(losses)
