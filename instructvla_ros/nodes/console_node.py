@@ -13,6 +13,8 @@ import logging
 import socket
 import sys
 
+import cv2
+
 from instructvla_ros.console import ADDRESS_LINE
 from instructvla_ros.console.access import AccessRules
 from instructvla_ros.console.board import Board
@@ -111,6 +113,7 @@ class ConsoleNode(RunnableNode):
 
 def main() -> int:
     """Run the node until it is told to stop."""
+    cv2.setNumThreads(0)  # camera pictures are small: waking other threads for each costs more than they save
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     return run_node(ConsoleNode)
 
