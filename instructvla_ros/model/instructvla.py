@@ -162,17 +162,20 @@ class InstructVLA(nn.Module):
             The model itself.
 
         Raises:
-            ValueError: for 8 bits elsewhere than on a CPU.
+            ValueError: for 8 bits elsewhere than on a CPU, or of a model that is fused without them already.
         """
         if int8 and self.device.type != "cpu":
             raise ValueError(f"weights in 8 bits are for a CPU, and the model is on {self.device}: use bfloat16 there")
         language, expert = self.language, self.expert
-        if not isinstance(language.decoder, FusedDecoder):
-            with torch.no_grad():
-                language.decoder = FusedDecoder(language.decoder, merged=language.gate is None, int8=int8)
-                if int8:
-                    language.head = Int8Linear(language.head.weight, None)  # type: ignore[assignment]
-                expert.decoder = FusedDecoder(expert.decoder, merged=True)
+        if isinstance(language.decoder, FusedDecoder):
+            if int8 and not isinstance(language.head, Int8Linear):
+                raise ValueError("this model is fused already, with weights as they were: load it anew for 8 bits")
+            return self
+        with torch.no_grad():
+            language.decoder = FusedDecoder(language.decoder, merged=language.gate is None, int8=int8)
+            if int8:
+                language.head = Int8Linear(language.head.weight, None)  # type: ignore[assignment]
+            expert.decoder = FusedDecoder(expert.decoder, merged=True)
         return self
 
     def record(self, recorder: Recorder | None = None) -> "InstructVLA":

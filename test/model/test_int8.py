@@ -75,3 +75,11 @@ def test_8_bits_on_a_gpu_are_refused(monkeypatch):
     monkeypatch.setattr(InstructVLA, "device", torch.device("cuda", 0))
     with pytest.raises(ValueError, match="8 bits are for a CPU, and the model is on cuda:0: use bfloat16"):
         model.fuse(int8=True)
+
+
+def test_a_model_that_is_fused_already_does_not_pretend_to_have_8_bits():
+    model = InstructVLA.from_pretrained(SHIPPED).fuse()
+    with pytest.raises(ValueError, match="load it anew"):
+        model.fuse(int8=True)
+    in_8_bits = InstructVLA.from_pretrained(SHIPPED).fuse(int8=True)
+    assert in_8_bits.fuse(int8=True) is in_8_bits
