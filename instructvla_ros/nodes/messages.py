@@ -69,6 +69,7 @@ def chunk_to_message(chunk: ActionChunk) -> ActionChunkMessage:
         instruction=chunk.instruction,
         observation_age=float(chunk.observation_age),
         inference_time=float(chunk.inference_time),
+        joint_state_stamp=time_message(chunk.joint_state_stamp or 0.0),
         reasoning_stamp=time_message(chunk.reasoning_stamp or 0.0),
     )
 
@@ -92,6 +93,7 @@ def chunk_from_message(message: ActionChunkMessage, stamp: float) -> ActionChunk
         instruction=message.instruction,
         observation_age=message.observation_age,
         inference_time=message.inference_time,
+        joint_state_stamp=seconds(message.joint_state_stamp) or None,
         reasoning_stamp=seconds(message.reasoning_stamp) or None,
     )
 

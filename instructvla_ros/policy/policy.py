@@ -279,6 +279,7 @@ class Policy:
             grippers=self._openings(observation.stamp, actions[:, 6], opening),
             delta_reference=self.profile.delta_reference,
             instruction=self._instruction,
+            joint_state_stamp=observation.joint_state.stamp,
             reasoning_stamp=self._reasoning_stamp,
             observation_age=0.0 if now is None else now - observation.stamp,
             inference_time=self._clock() - started,

@@ -35,6 +35,7 @@ class ActionChunk:
         instruction: the instruction that the chunk serves.
         observation_age: how old the observation was when the network began [s].
         inference_time: how long the network took [s].
+        joint_state_stamp: stamp of the joint state that it was made from [s]; None if that is not known.
         reasoning_stamp: stamp of the observation behind the reasoning that it was made under [s]; None without.
     """
 
@@ -50,6 +51,7 @@ class ActionChunk:
     instruction: str = ""
     observation_age: float = 0.0
     inference_time: float = 0.0
+    joint_state_stamp: float | None = None
     reasoning_stamp: float | None = None
 
     def __len__(self) -> int:

@@ -51,6 +51,8 @@ def test_a_chunk_survives_the_wire_unchanged(
         instruction=instruction,
         observation_age=0.02,
         inference_time=0.06,
+        joint_state_stamp=12.25,
+        reasoning_stamp=None if epoch % 2 else 11.75,
     )
     wire = serialize_message(messages.chunk_to_message(chunk))
     message = deserialize_message(wire, ActionChunkMessage)
@@ -58,7 +60,7 @@ def test_a_chunk_survives_the_wire_unchanged(
     for name in ("translations", "rotations", "grippers"):
         np.testing.assert_array_equal(getattr(returned, name), getattr(chunk, name))
     plain = ("stamp", "frame", "epoch", "sequence", "period", "delta_reference", "instruction")
-    for name in (*plain, "observation_age", "inference_time"):
+    for name in (*plain, "observation_age", "inference_time", "joint_state_stamp", "reasoning_stamp"):
         assert getattr(returned, name) == getattr(chunk, name)
 
 

@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a recording makes the live policy do is what scoring it offline says, to the bit."""
 
-from bisect import bisect_right
 from pathlib import Path
 
 import numpy as np
@@ -19,18 +18,11 @@ from instructvla_ros.model.loading import load_for_running
 from instructvla_ros.msg import ActionChunk as ActionChunkMessage
 from instructvla_ros.policy.profile import RobotProfile
 from instructvla_ros.robot.action_chunk import ActionChunk
-from instructvla_ros.robot.joint_state import JointState
 from instructvla_ros.stamps import seconds
 
 ROOT = Path(__file__).resolve().parents[2]
 BAG, CHECKPOINT = ROOT / "recordings" / "sim_stop", ROOT / "models" / "tabletop"
 SEED, REASONING = 3, "always"
-IN_FLIGHT = 0.2
-"""A joint state told this shortly before or after a tick [s of the recording] may have been heard the other way round:
-clock and joint states come by topics and threads of their own, the recording is played slowly, and other tests take the
-processors. In 13 runs beside two or four others the farthest was 0.048 s; a run beside other tests once parted without
-any within 0.05 s."""
-MOST_IN_FLIGHT = 30
 
 
 def test_a_recording_in_the_live_graph_gives_the_chunks_that_scoring_it_offline_gives(graph) -> None:
@@ -64,45 +56,14 @@ def test_a_recording_in_the_live_graph_gives_the_chunks_that_scoring_it_offline_
         topics = find_topics(bag.topics, profile, ("primary",), Given({}))
         recorded = read_recorded(bag, topics, profile)
         recorded.chunks = live
-        inputs = InFlight(recorded.joint_times, recorded.joint_states, recorded.spans().instruction_at)
-        moments = moments_of(recorded)
-        arguments = (model, profile, profile.chain(recorded.urdf), inputs)
-        for _ in range(1 + 2 * MOST_IN_FLIGHT):
-            playback = Playback(*arguments, seed=SEED, reasoning=REASONING)
-            looks = list(playback.at_moments(pictures_of(bag, topics, profile, recorded.offset), moments))
-            offline = [look for look in looks if look.chunk is not None]
-            assert [look.stamp for look in offline] == [chunk.stamp for chunk in live]
-            unequal = [look.time for look, chunk in zip(offline, live, strict=True) if not same(look.chunk, chunk)]
-            if not unequal:
-                return
-            assert inputs.try_another(unequal[0]), (
-                f"{len(unequal)} of {len(live)} chunks differ, from {unequal[0]} s on"
-            )
-    raise AssertionError(f"{len(unequal)} of {len(live)} chunks differ")
-
-
-class InFlight(Inputs):
-    """Joint states, of which at some ticks a few more or less had been heard than were sent by then."""
-
-    def __init__(self, *arguments: object) -> None:
-        super().__init__(*arguments)
-        self.shifts: dict[float, int] = {}
-
-    def newest(self, time: float) -> int:
-        return bisect_right(self.joint_times, time) - 1
-
-    def joint_state_at(self, time: float) -> JointState | None:
-        return self.joint_states[self.newest(time) + self.shifts.get(time, 0)]
-
-    def try_another(self, time: float) -> bool:
-        """Whether there is one more that may have been the newest at a tick; it is taken from now on."""
-        newest, times = self.newest(time), self.joint_times
-        near = [index for index in range(len(times)) if abs(times[index] - time) < IN_FLIGHT and index != newest]
-        possible = [0, *sorted((index - newest for index in near), key=abs)]
-        left = possible[possible.index(self.shifts.get(time, 0)) + 1 :]
-        if left:
-            self.shifts[time] = left[0]
-        return bool(left)
+        inputs = Inputs(recorded.joint_times, recorded.joint_states, recorded.spans().instruction_at)
+        playback = Playback(model, profile, profile.chain(recorded.urdf), inputs, seed=SEED, reasoning=REASONING)
+        pictures = pictures_of(bag, topics, profile, recorded.offset)
+        offline = [look for look in playback.at_moments(pictures, moments_of(recorded)) if look.chunk is not None]
+    assert [look.stamp for look in offline] == [chunk.stamp for chunk in live]
+    assert [look.joint_state.stamp for look in offline] == [chunk.joint_state_stamp for chunk in live]
+    unequal = [look.time for look, chunk in zip(offline, live, strict=True) if not same(look.chunk, chunk)]
+    assert not unequal, f"{len(unequal)} of {len(live)} chunks differ, from {unequal[0]} s on"
 
 
 def same(one: ActionChunk, other: ActionChunk) -> bool:

@@ -12,6 +12,7 @@ from bisect import bisect_right
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from time import perf_counter
 from typing import Any
 
@@ -53,6 +54,7 @@ class Moment:
     Attributes:
         stamp: of the primary frame [s].
         now: when the policy looked [s]; None: as soon as all its frames were there.
+        joint_state_stamp: of the joint state that it acted on [s]; None: the newest that had been recorded by then.
         inference_time: how long the network took [s].
         epoch: a number that changes where the policy began anew.
         speaks: whether the model spoke of this observation instead of acting on it.
@@ -60,6 +62,7 @@ class Moment:
 
     stamp: float
     now: float | None = None
+    joint_state_stamp: float | None = None
     inference_time: float | None = None
     epoch: int = 0
     speaks: bool = False
@@ -73,7 +76,7 @@ class Look:
         stamp: of the primary frame [s].
         time: when the policy looked [s].
         frames: ``(H, W, 3)`` uint8 RGB, one a view; empty where they could not be decoded.
-        joint_state: the newest one then; None before the first.
+        joint_state: the one that it acted on; None before the first.
         instruction: that held.
         chunk: None where the policy held.
         held: why there is no chunk, in words; empty with one, and where none was due or nothing was asked.
@@ -138,10 +141,19 @@ class Inputs:
     joint_states: Sequence[JointState]
     instruction_at: Callable[[float], str]
 
-    def joint_state_at(self, time: float) -> JointState | None:
-        """The newest joint state that had been recorded by a time [s]."""
+    def joint_state_at(self, time: float, stamp: float | None = None) -> JointState | None:
+        """The joint state of a stamp, or else the newest that had been recorded by a time [s].
+
+        By record times alone one that was recorded just before, or just after, may take its place.
+        """
+        if stamp in self._of_stamp:
+            return self._of_stamp[stamp]
         index = bisect_right(self.joint_times, time) - 1
         return self.joint_states[index] if index >= 0 else None
+
+    @cached_property
+    def _of_stamp(self) -> dict[float | None, JointState]:
+        return {joint_state.stamp: joint_state for joint_state in self.joint_states}
 
     def next_joint_time(self, time: float) -> float:
         """When the next joint state after a time was recorded [s]; infinity after the last."""
@@ -276,7 +288,7 @@ class Playback:
         self._clock.said = self._inference_time if moment.inference_time is None else moment.inference_time
         self._now = now
         self._loop.set_instruction(instruction)
-        joint_state = self._inputs.joint_state_at(now)
+        joint_state = self._inputs.joint_state_at(now, moment.joint_state_stamp)
         if joint_state is not None:
             self._loop.put_joint_state(joint_state)
         return self._act(moment, now, pictures, frames, joint_state, instruction)

@@ -174,8 +174,6 @@ def chunk_of(content: Any, stamp: float) -> ActionChunk:
             for a in content.actions
         ]
     ).reshape(-1, 7)
-    reasoned = getattr(content, "reasoning_stamp", None)
-    spoken = 0.0 if reasoned is None else seconds(reasoned)
     measured = content.delta_reference == DeltaReference.MEASURED
     return ActionChunk(
         stamp=stamp,
@@ -190,8 +188,15 @@ def chunk_of(content: Any, stamp: float) -> ActionChunk:
         instruction=content.instruction,
         observation_age=float(getattr(content, "observation_age", 0.0)),
         inference_time=float(content.inference_time),
-        reasoning_stamp=spoken or None,
+        joint_state_stamp=_stamp_in(content, "joint_state_stamp"),
+        reasoning_stamp=_stamp_in(content, "reasoning_stamp"),
     )
+
+
+def _stamp_in(content: Any, name: str) -> float | None:
+    """A time that a message may name [s]; None where it is zero, or where messages had no such field yet."""
+    stamp = getattr(content, name, None)
+    return None if stamp is None else seconds(stamp) or None
 
 
 def rotation_matrices(quaternions: np.ndarray) -> np.ndarray:

@@ -256,7 +256,7 @@ def moments_of(recorded: Recorded) -> list[Moment]:
             moments.append(Moment(chunk.reasoning_stamp, epoch=chunk.epoch, speaks=True))
         epoch = chunk.epoch
         now = chunk.stamp + chunk.observation_age
-        moments.append(Moment(chunk.stamp, now, chunk.inference_time, chunk.epoch))
+        moments.append(Moment(chunk.stamp, now, chunk.joint_state_stamp, chunk.inference_time, chunk.epoch))
     return moments
 
 

@@ -175,6 +175,19 @@ def test_at_moments_it_sees_what_was_seen_then(play) -> None:
     assert len(list(play(silent).at_moments(pictures, moments))) == 4, "one that does not speak only acts"
 
 
+def test_at_moments_that_name_a_joint_state_it_acts_on_that_one_and_else_on_the_newest(play) -> None:
+    pictures = [frame("primary", index, 0.1 * index, 0.1 * index + 0.02) for index in range(20)]
+    looked = pictures[9].stamp + 0.05
+    (usual,) = play(FakeModel()).at_moments(pictures, [Moment(pictures[9].stamp, looked)])
+    stamps = np.arange(0.0, 10.0, 0.02)
+    newest = int(np.searchsorted(stamps, usual.joint_state.stamp))
+    for named in stamps[[newest - 2, newest + 2]]:
+        (look,) = play(FakeModel()).at_moments(pictures, [Moment(pictures[9].stamp, looked, named)])
+        assert look.joint_state.stamp == look.chunk.joint_state_stamp == named
+    (unknown,) = play(FakeModel()).at_moments(pictures, [Moment(pictures[9].stamp, looked, 0.0123)])
+    assert unknown.joint_state is usual.joint_state
+
+
 def test_a_frame_that_is_spoken_of_and_acted_on_is_the_same_array_as_it_is_live(play) -> None:
     frames = []
 

@@ -143,7 +143,7 @@ def test_where_no_topic_says_what_was_asked_the_chunks_do(make_bag: MakeBag, pro
         actions = [step(vector(0.01, 0.0, 0.0), vector(0.0, 0.0, 0.0), 1.0)] * 4
         zero = types["builtin_interfaces/msg/Time"](0, 0)
         for index in range(10):
-            fields = (maker.header(0.2 * index), 1, index + 1, 0.2, 0, actions, "from a chunk", 0.0, 0.0, zero)
+            fields = (maker.header(0.2 * index), 1, index + 1, 0.2, 0, actions, "from a chunk", 0.0, 0.0, zero, zero)
             maker.write("/action_chunk", "instructvla_ros/msg/ActionChunk", 0.2 * index, fields)
 
     score = score_bag(make_bag(("instruction",), fill), FakeModel(), profile, Settings())
