@@ -8,6 +8,7 @@ poses stay as they are and velocities are exactly zero.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
 from builtin_interfaces.msg import Time
@@ -55,36 +56,33 @@ class ArmOutput(Protocol):
 
 
 class TrajectoryOutput:
-    """trajectory_msgs/JointTrajectory, for ros2_control's joint_trajectory_controller."""
+    """Trajectories, stamped where the driver shares our clock.
 
-    def __init__(self, node: Node, base_frame: str, stamped: bool, lead: float) -> None:
+    As trajectory_msgs/JointTrajectory for ros2_control's joint_trajectory_controller, or as goals of
+    control_msgs/FollowJointTrajectory, each of which replaces the one before.
+    """
+
+    def __init__(self, node: Node, base_frame: str, stamped: bool, lead: float, as_goals: bool) -> None:
         self._base_frame, self._stamped, self._lead = base_frame, stamped, lead
-        self._publisher = node.create_publisher(JointTrajectoryMessage, COMMAND_NAMES["joint_trajectory"], qos.COMMAND)
-        self.publishers = [self._publisher]
-
-    def send(self, trajectory: JointTrajectory, now: float, stamp: Time, measured: JointState | None) -> None:
-        """As of :class:`ArmOutput`; with a stamp where the driver shares our clock."""
-        del now, measured
-        message = _trajectory(trajectory, self._base_frame, _later(stamp, self._lead) if self._stamped else None)
-        self._publisher.publish(message)
-
-    def fall_silent(self) -> None:
-        """Nothing: every trajectory ends at rest."""
-
-
-class TrajectoryActionOutput:
-    """Goals of control_msgs/FollowJointTrajectory: the same trajectories, each a goal that replaces the one before."""
-
-    def __init__(self, node: Node, base_frame: str, stamped: bool, lead: float) -> None:
-        self._base_frame, self._stamped, self._lead = base_frame, stamped, lead
-        self._goals = ActionGoals(node, "FollowJointTrajectory", COMMAND_NAMES["follow_joint_trajectory"])
+        self._publish: Callable[[JointTrajectoryMessage], object]
         self.publishers: list[Publisher] = []
+        if as_goals:
+            goals = ActionGoals(node, "FollowJointTrajectory", COMMAND_NAMES["follow_joint_trajectory"])
+            self._publish = lambda message: goals.send(goals.goal(trajectory=message))
+        else:
+            publisher = node.create_publisher(JointTrajectoryMessage, COMMAND_NAMES["joint_trajectory"], qos.COMMAND)
+            self._publish = publisher.publish
+            self.publishers.append(publisher)
 
     def send(self, trajectory: JointTrajectory, now: float, stamp: Time, measured: JointState | None) -> None:
         """As of :class:`ArmOutput`."""
         del now, measured
-        message = _trajectory(trajectory, self._base_frame, _later(stamp, self._lead) if self._stamped else None)
-        self._goals.send(self._goals.goal(trajectory=message))
+        if not self._stamped:
+            self._publish(messages.trajectory_to_message(trajectory, self._base_frame))
+            return
+        message = messages.trajectory_to_message(trajectory.held(), self._base_frame)
+        message.header.stamp = messages.time_message(messages.seconds(stamp) + self._lead)
+        self._publish(message)
 
     def fall_silent(self) -> None:
         """Nothing: every trajectory ends at rest."""
@@ -205,18 +203,4 @@ def arm_output(
         return TwistOutput(node, link_chain, speeds, period)
     if kind == "pose":
         return PoseOutput(node, link_chain, period)
-    if kind == "follow_joint_trajectory":
-        return TrajectoryActionOutput(node, link_chain.base, stamped, lead)
-    return TrajectoryOutput(node, link_chain.base, stamped, lead)
-
-
-def _trajectory(trajectory: JointTrajectory, base_frame: str, stamp: Time | None) -> JointTrajectoryMessage:
-    if stamp is None:
-        return messages.trajectory_to_message(trajectory, base_frame)
-    message = messages.trajectory_to_message(trajectory.held(), base_frame)
-    message.header.stamp = stamp
-    return message
-
-
-def _later(stamp: Time, lead: float) -> Time:
-    return messages.time_message(messages.seconds(stamp) + lead)
+    return TrajectoryOutput(node, link_chain.base, stamped, lead, as_goals=kind == "follow_joint_trajectory")

@@ -64,7 +64,7 @@ def test_a_gripper_that_is_not_there_yet_is_told_once_it_is(goals):
 
 def test_a_trajectory_goal_is_the_trajectory_with_its_begin(goals):
     trajectory = JointTrajectory(("a",), np.array([0.0, 0.2]), np.zeros((2, 1)), np.zeros((2, 1)))
-    output = driver_outputs.TrajectoryActionOutput(None, "base", stamped=True, lead=0.01)
+    output = driver_outputs.TrajectoryOutput(None, "base", stamped=True, lead=0.01, as_goals=True)
     output.send(trajectory, 5.0, messages.time_message(100.0), None)
     (client,) = goals
     assert (client.kind, client.name) == ("FollowJointTrajectory", "follow_joint_trajectory")
