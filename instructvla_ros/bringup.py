@@ -19,7 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from instructvla_ros.bags import OUTPUTS
-from instructvla_ros.parameters import DEMO_SCENE, NODES, POLICY_NODE, SAFETY_FILTER_NODE, Parameter
+from instructvla_ros.declaring import Parameter
+from instructvla_ros.parameters import DEMO_SCENE, NODES, POLICY_NODE, SAFETY_FILTER_NODE
 from instructvla_ros.policy.profile import RobotProfile
 from instructvla_ros.policy.profile_interface import (
     ACTIONS,

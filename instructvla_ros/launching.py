@@ -15,7 +15,8 @@ from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterValue
 
 from instructvla_ros.bringup import PACKAGE, NodeProcess
-from instructvla_ros.parameters import VOICE_BRIDGE_NODE, Parameter
+from instructvla_ros.declaring import Parameter
+from instructvla_ros.parameters import VOICE_BRIDGE_NODE
 
 SWITCH = ("true", "false")
 

@@ -13,8 +13,9 @@ from launch.actions import DeclareLaunchArgument, OpaqueFunction, SetEnvironment
 from launch.substitutions import LaunchConfiguration
 
 from instructvla_ros.bringup import MACHINES, PASSED_ON, bringup_processes, network_environment
+from instructvla_ros.declaring import Parameter
 from instructvla_ros.launching import SWITCH, declared, node_action, voice_arguments
-from instructvla_ros.parameters import CONSOLE_NODE, POLICY_NODE, Parameter
+from instructvla_ros.parameters import CONSOLE_NODE, POLICY_NODE
 
 DESCRIPTIONS = {parameter.name: parameter.description for parameter in POLICY_NODE}
 CONSOLE = {parameter.name: parameter for parameter in CONSOLE_NODE}

@@ -20,12 +20,13 @@ from instructvla_ros.console.access import AccessRules
 from instructvla_ros.console.board import Board
 from instructvla_ros.console.projection import pose_from_text
 from instructvla_ros.console.reports import Camera
+from instructvla_ros.declaring import ParameterError, declare
 from instructvla_ros.nodes import messages
 from instructvla_ros.nodes.console_eyes import ConsoleEyes
 from instructvla_ros.nodes.console_hand import ConsoleHand
 from instructvla_ros.nodes.inputs import Inputs
 from instructvla_ros.nodes.running import RunnableNode, run_node
-from instructvla_ros.parameters import CONSOLE_NODE, ParameterError, declare
+from instructvla_ros.parameters import CONSOLE_NODE
 from instructvla_ros.policy.profile import RobotProfile
 from instructvla_ros.policy.profile_interface import CAMERAS, IMAGE_NAMES
 

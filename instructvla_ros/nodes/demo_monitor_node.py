@@ -21,6 +21,7 @@ from sensor_msgs.msg import JointState as JointStateMessage
 from std_msgs.msg import String
 from trajectory_msgs.msg import JointTrajectory
 
+from instructvla_ros.declaring import declare
 from instructvla_ros.demo_dialogue import Keyboard
 from instructvla_ros.demo_outcome import Outcome
 from instructvla_ros.demo_report import HEADING, DemoReport, shortened
@@ -29,7 +30,7 @@ from instructvla_ros.nodes import messages, qos
 from instructvla_ros.nodes.demo_talk import DemoTalk
 from instructvla_ros.nodes.running import RunnableNode, run_node
 from instructvla_ros.nodes.table_truth import state_from_message
-from instructvla_ros.parameters import DEMO_MONITOR_NODE, declare
+from instructvla_ros.parameters import DEMO_MONITOR_NODE
 from instructvla_ros.policy.profile import RobotProfile
 from instructvla_ros.robot.joint_state import JointStateError
 from instructvla_ros.robot.kinematics import KinematicChain

@@ -25,12 +25,13 @@ from std_msgs.msg import String
 from std_srvs.srv import Trigger
 
 from instructvla_ros.action import ExecuteInstruction
+from instructvla_ros.declaring import declare
 from instructvla_ros.instruction_goal import Ending, GoalError, GoalSettings, InstructionGoal, Outcome, Phase, Wants
 from instructvla_ros.msg import ActionChunk, Reasoning, SafetyStatus
 from instructvla_ros.nodes import messages, qos
 from instructvla_ros.nodes.diagnostics import status_name
 from instructvla_ros.nodes.running import RunnableNode, run_node
-from instructvla_ros.parameters import INSTRUCTION_SERVER_NODE, declare
+from instructvla_ros.parameters import INSTRUCTION_SERVER_NODE
 from instructvla_ros.safety import SafetyState
 
 LOOK_PERIOD = 0.05  # [s] between two looks at whether the goal is over

@@ -19,6 +19,7 @@ from std_msgs.msg import ColorRGBA, Header, String
 from trajectory_msgs.msg import JointTrajectory as JointTrajectoryMessage
 from visualization_msgs.msg import Marker, MarkerArray
 
+from instructvla_ros.declaring import declare
 from instructvla_ros.markers import (
     Acting,
     Clamp,
@@ -35,7 +36,7 @@ from instructvla_ros.msg import ActionChunk as ActionChunkMessage
 from instructvla_ros.msg import SafetyStatus
 from instructvla_ros.nodes import messages, qos
 from instructvla_ros.nodes.running import RunnableNode, run_node
-from instructvla_ros.parameters import MARKERS_NODE, declare
+from instructvla_ros.parameters import MARKERS_NODE
 from instructvla_ros.policy.profile import RobotProfile
 from instructvla_ros.robot.action_chunk import ActionChunk
 from instructvla_ros.robot.joint_state import JointState, JointStateError

@@ -20,8 +20,9 @@ from rosgraph_msgs.msg import Clock
 from std_srvs.srv import Trigger
 
 from instructvla_ros.bags.playing import PlayedTopic, Player, Recording
+from instructvla_ros.declaring import declare
 from instructvla_ros.nodes.running import RunnableNode, run_node
-from instructvla_ros.parameters import PLAYER_NODE, declare
+from instructvla_ros.parameters import PLAYER_NODE
 from instructvla_ros.timing import NANOSECONDS
 
 

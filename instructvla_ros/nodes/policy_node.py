@@ -34,6 +34,7 @@ from sensor_msgs.msg import CompressedImage, Image
 from sensor_msgs.msg import JointState as JointStateMessage
 from std_msgs.msg import Header, String
 
+from instructvla_ros.declaring import declare
 from instructvla_ros.msg import ActionChunk, Reasoning
 from instructvla_ros.nodes import messages, qos
 from instructvla_ros.nodes.clock_watch import ClockWatch
@@ -42,7 +43,7 @@ from instructvla_ros.nodes.image_decoding import ImageError, to_message, to_rgb
 from instructvla_ros.nodes.inputs import Inputs
 from instructvla_ros.nodes.running import RunnableNode, run_node
 from instructvla_ros.nodes.tf_pose import TfPose
-from instructvla_ros.parameters import POLICY_NODE, declare
+from instructvla_ros.parameters import POLICY_NODE
 from instructvla_ros.policy.act_loop import ActLoop, QuestionRefused
 from instructvla_ros.policy.act_reports import ReasoningUpdate, TickResult, TickStatus
 from instructvla_ros.policy.interfaces import Model

@@ -37,13 +37,14 @@ from instructvla_ros.bags.pictures import to_jpeg
 from instructvla_ros.bags.recording import Recording, recording_name
 from instructvla_ros.bags.ring import Message, Ring, Triggers
 from instructvla_ros.bags.writing import Quality, require_room
+from instructvla_ros.declaring import declare
 from instructvla_ros.msg import ActionChunk, Heard, Reasoning, SafetyStatus
 from instructvla_ros.nodes import qos
 from instructvla_ros.nodes.diagnostics import diagnostic
 from instructvla_ros.nodes.image_decoding import to_rgb
 from instructvla_ros.nodes.parameter_look import ParameterLook
 from instructvla_ros.nodes.running import RunnableNode, run_node
-from instructvla_ros.parameters import RECORDER_NODE, declare
+from instructvla_ros.parameters import RECORDER_NODE
 from instructvla_ros.policy.profile import ROBOTS_FOLDER, RobotProfile
 from instructvla_ros.policy.profile_interface import IMAGE_NAMES
 from instructvla_ros.shared_files import yaml_path

@@ -26,6 +26,7 @@ from std_msgs.msg import Bool, String
 from std_srvs.srv import Trigger
 from trajectory_msgs.msg import JointTrajectory as JointTrajectoryMessage
 
+from instructvla_ros.declaring import declare
 from instructvla_ros.msg import ActionChunk as ActionChunkMessage
 from instructvla_ros.msg import SafetyStatus
 from instructvla_ros.nodes import messages, qos
@@ -37,7 +38,7 @@ from instructvla_ros.nodes.one_master import OneMaster
 from instructvla_ros.nodes.realtime import keep_ticks_on_time
 from instructvla_ros.nodes.running import RunnableNode, run_node
 from instructvla_ros.nodes.tick_meter import TickMeter
-from instructvla_ros.parameters import SAFETY_FILTER_NODE, declare
+from instructvla_ros.parameters import SAFETY_FILTER_NODE
 from instructvla_ros.policy.profile import ProfileError, RobotProfile
 from instructvla_ros.policy.profile_interface import STREAMED_SPEEDS
 from instructvla_ros.robot.joint_state import JointState

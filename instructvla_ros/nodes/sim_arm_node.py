@@ -21,12 +21,13 @@ from std_msgs.msg import Float64MultiArray, Header, String
 from std_srvs.srv import Trigger
 from trajectory_msgs.msg import JointTrajectory as JointTrajectoryMessage
 
+from instructvla_ros.declaring import declare
 from instructvla_ros.nodes import messages, qos
 from instructvla_ros.nodes.image_decoding import to_message
 from instructvla_ros.nodes.running import RunnableNode, run_node
 from instructvla_ros.nodes.sim_calibration import SimCalibration
 from instructvla_ros.nodes.table_truth import truth_to_message
-from instructvla_ros.parameters import SIM_ARM_NODE, declare
+from instructvla_ros.parameters import SIM_ARM_NODE
 from instructvla_ros.sim.arm_model import urdf
 from instructvla_ros.sim.realtime import SimulatedArm
 from instructvla_ros.sim.table_top import TableTop

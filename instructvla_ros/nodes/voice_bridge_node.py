@@ -22,11 +22,12 @@ from rclpy.qos import QoSProfile, ReliabilityPolicy
 from std_msgs.msg import Bool, Header, Int16MultiArray, String
 from std_srvs.srv import SetBool, Trigger
 
+from instructvla_ros.declaring import declare
 from instructvla_ros.msg import Heard, Reasoning, SafetyStatus
 from instructvla_ros.nodes import qos
 from instructvla_ros.nodes.diagnostics import diagnostic
 from instructvla_ros.nodes.running import RunnableNode, run_node
-from instructvla_ros.parameters import VOICE_BRIDGE_NODE, declare
+from instructvla_ros.parameters import VOICE_BRIDGE_NODE
 from instructvla_ros.safety import LATCHED_STATES
 from instructvla_ros.voice.activity import UtteranceDetector
 from instructvla_ros.voice.dialogue import Dialogue, Mode, Outcome, Reply

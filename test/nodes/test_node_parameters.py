@@ -10,7 +10,8 @@ from rcl_interfaces.srv import GetParameters, ListParameters
 from rclpy.parameter import Parameter as RosParameter
 
 from instructvla_ros import parameters
-from instructvla_ros.parameters import NODES, Parameter, ParameterError
+from instructvla_ros.declaring import Parameter, ParameterError, declare
+from instructvla_ros.parameters import NODES
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -39,7 +40,7 @@ def make_node(domain: int):
 @pytest.mark.parametrize("name", NODES)
 def test_every_declared_default_is_allowed_and_reaches_the_node(name: str, make_node) -> None:
     node = make_node()
-    values = parameters.declare(node, NODES[name])
+    values = declare(node, NODES[name])
     for parameter in NODES[name]:
         assert getattr(values, parameter.name) == parameter.default
         assert node.describe_parameter(parameter.name).description.startswith(parameter.description)
@@ -47,22 +48,22 @@ def test_every_declared_default_is_allowed_and_reaches_the_node(name: str, make_
 
 def test_a_value_out_of_range_is_refused_with_the_range(make_node) -> None:
     with pytest.raises(ParameterError, match=r"rate.*10 \.\. 1000 Hz"):
-        parameters.declare(make_node(rate=5000.0), NODES["safety_filter_node"])
+        declare(make_node(rate=5000.0), NODES["safety_filter_node"])
 
 
 def test_a_value_of_the_wrong_type_is_refused(make_node) -> None:
     with pytest.raises(ParameterError, match="rate: needs a float"):
-        parameters.declare(make_node(rate="fast"), NODES["safety_filter_node"])
+        declare(make_node(rate="fast"), NODES["safety_filter_node"])
 
 
 def test_an_unknown_choice_is_refused_with_the_choices(make_node) -> None:
     with pytest.raises(ParameterError, match="'float16' is not one of auto, float32, bfloat16"):
-        parameters.declare(make_node(dtype="float16"), NODES["policy_node"])
+        declare(make_node(dtype="float16"), NODES["policy_node"])
 
 
 def test_a_parameter_cannot_be_changed_while_the_node_runs(make_node) -> None:
     node = make_node()
-    parameters.declare(node, (Parameter("speed", 1.0, "speed", minimum=0.0, maximum=2.0),))
+    declare(node, (Parameter("speed", 1.0, "speed", minimum=0.0, maximum=2.0),))
     assert not node.set_parameters([RosParameter("speed", value=1.5)])[0].successful
 
 
