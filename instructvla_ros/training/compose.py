@@ -159,11 +159,11 @@ class Composer:
         facts, intent = frame.facts, label.intent
         assert facts is not None and intent is not None
         scholar, settings = Speaker(random, LANGUAGE, COMMAND), self._settings
+        known_from = random.choice((COMMAND, LANGUAGE))
         if random.random() < settings.absent:
-            command = scholar.absent(facts, intent.task, UNKNOWN_NAMES, known_from=COMMAND)
+            command = scholar.absent(facts, intent.task, UNKNOWN_NAMES, known_from)
             label = Label(_rest(label.chunk, frame.opening))
         else:
-            known_from = random.choice((COMMAND, LANGUAGE))
             command = scholar.any(facts, intent, settings.situated, 0.0, known_from)
         text = roughened(command.text, random) if random.random() < settings.rough else command.text
         words = command.reasoning(facts, motion(label.chunk, frame.opening))

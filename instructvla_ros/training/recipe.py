@@ -16,6 +16,7 @@ from random import Random
 from typing import Any
 
 import torch
+from tokenizers import Tokenizer
 from torch import Tensor, nn
 
 from instructvla_ros.model.checkpoint import save_checkpoint
@@ -40,7 +41,7 @@ _QUERY_ROWS = ("language.embedding.weight", "language.head.weight")
 
 
 def new_model(start: NewStart, folder: Path, tables: list[Facts], statistics: dict[str, Any], seed: int) -> InstructVLA:
-    """A model that begins with nothing; its base folder is written into the run folder.
+    """A model that begins with nothing; its base folder is written into the run folder, or has its tokenizer already.
 
     Args:
         start: its sizes.
@@ -51,8 +52,12 @@ def new_model(start: NewStart, folder: Path, tables: list[Facts], statistics: di
     """
     base = folder / BASE_FOLDER
     base.mkdir(parents=True, exist_ok=True)
-    tokenizer = train_tokenizer(corpus(Random(seed), tables, _SENTENCES), start.vocabulary)
-    tokenizer.save(str(base / "tokenizer.json"))
+    file = base / "tokenizer.json"
+    if file.is_file():  # of a run that goes on, whose weights belong to it
+        tokenizer = Tokenizer.from_file(str(file))
+    else:
+        tokenizer = train_tokenizer(corpus(Random(seed), tables, _SENTENCES), start.vocabulary)
+        tokenizer.save(str(file))
     sizes = start.model.sizes(tokenizer.get_vocab_size() + start.model.num_queries)
     write_json(base / "config.json", base_config(sizes, tokenizer))
     with torch.random.fork_rng(devices=[]):

@@ -14,6 +14,7 @@ import torch
 
 from instructvla_ros.model import InstructVLA
 from instructvla_ros.model.settings import CheckpointError
+from instructvla_ros.training import recipe
 from instructvla_ros.training.language.commands import Intent
 from instructvla_ros.training.language.words import TASKS
 from instructvla_ros.training.objectives import NOWHERE, loss_parts
@@ -218,3 +219,13 @@ def test_a_thing_that_is_not_there_is_a_task_of_its_own_and_nothing_is_pointed_a
     assert (batch.language_cell == NOWHERE).all() and (batch.vision_cell == NOWHERE).all()
     losses = loss_parts(model, new_heads(model, 0), batch, 1).losses
     assert "task" in losses and not {"vision_pointing", "language_pointing", "place"} & set(losses)
+
+
+def test_a_run_that_goes_on_keeps_its_tokenizer_whatever_sentences_have_become(settings, train, tmp_path, monkeypatch):
+    model, _ = train(settings, tmp_path).begin()
+    file = tmp_path / recipe.BASE_FOLDER / "tokenizer.json"
+    before = file.read_bytes()
+    monkeypatch.setattr(recipe, "corpus", lambda *_: ["other words"])
+    again, _ = train(settings, tmp_path).begin()
+    assert file.read_bytes() == before
+    again.load_state_dict(model.state_dict())

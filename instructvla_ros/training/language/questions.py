@@ -112,9 +112,9 @@ class Questioner:
         speaker = self._scholar if self._random.random() < 0.7 else self._speaker
         kind = self._random.random()
         command = None
-        if kind < 0.15:
-            command = self._speaker.absent(facts, intent.task, UNKNOWN_NAMES)
-        elif kind < 0.5:
+        if kind < 0.2:
+            command = speaker.absent(facts, intent.task, UNKNOWN_NAMES)
+        elif kind < 0.55:
             command = self._speaker.situated(facts, intent, LANGUAGE if self._random.random() < 0.5 else COMMAND)
         if command is None:
             command = speaker.aggregation(facts, intent)
@@ -138,8 +138,8 @@ class Questioner:
         said_color, said_shape = self._choose(phrases_of(COLORS[color])), self._choose(phrases_of(SHAPES[shape]))
         ways = [(f"{color} {shape}", f"{said_color} {said_shape}"), (shape, said_shape)]
         ways.append((f"{color} object", f"{said_color} {self._choose(phrases_of(ANY_THING))}"))
-        if self._random.random() < 0.2:
-            ways = [(noun, noun) for noun in (self._choose(ABSENT_THINGS.command), nonsense(self._random))]
+        if self._random.random() < 0.3:
+            ways = [(noun, noun) for noun in (self._choose(phrases_of(ABSENT_THINGS)), nonsense(self._random))]
         name, said = self._choose(ways)
         present = any(name in (thing.name, thing.shape, f"{thing.color} object") for thing in facts.things)
         question = f"{self._choose(('is there', 'can you see', 'do you see'))} {with_article(said)}"
