@@ -49,7 +49,7 @@ demo: setup  ## simulated arm, policy and safety filter for half a minute, with 
 
 train: setup  ## train the small model from nothing (about two hours); again: go on where it stopped
 	@$(ENTER) python -m pip install --quiet --disable-pip-version-check -r requirements/training.txt
-	@$(ENTER) export OMP_WAIT_POLICY=passive; exec python -m instructvla_ros.training.train "$$TRAIN_CONFIG" --out "$$TRAIN_OUT" \
+	@$(ENTER) exec python -m instructvla_ros.training.train "$$TRAIN_CONFIG" --out "$$TRAIN_OUT" \
 	    $${TRAIN_MINUTES:+--minutes "$$TRAIN_MINUTES"} $(TRAIN_ARGUMENTS)
 
 test: lint  ## every test, after ruff and mypy
