@@ -58,5 +58,5 @@ def test_commands_with_them_are_followed_by_what_they_mean_or_by_what_is_not_the
     texts = [text_of(model, one) for one in explained]
     assert sum(map(has_word, texts)) > len(texts) / 2
     for one, text in zip(explained, texts, strict=True):
-        assert ("there is no" in text) == (one.target is None)
+        assert ("there is no" in text) == (one.aim is None)
         assert "it is " in text or "stay." in text
