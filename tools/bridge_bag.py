@@ -155,7 +155,8 @@ def _write_actions(
     ]
     zero = topics.make("builtin_interfaces/msg/Time", 0, 0)
     numbers = (epoch + 1, sequence + 1, 1.0 / RATE, int(DeltaReference.TARGET))
-    fields = (topics.header(stamp), *numbers, steps, text, 0.0, 0.0, zero)
+    header = topics.header(stamp)
+    fields = (header, *numbers, steps, text, 0.0, 0.0, header.stamp, zero)  # from the joint states of the same stamp
     topics.write("/action_chunk", "instructvla_ros/msg/ActionChunk", RELIABLE, stamp, *fields)
 
 
