@@ -15,7 +15,15 @@ import torch
 from instructvla_ros.model.instructvla import InstructVLA
 from instructvla_ros.model.prompt import Prompt, Turn, action_request
 from instructvla_ros.training.frames import Frame, Label
-from instructvla_ros.training.language.commands import UNKNOWN_NAMES, Command, Intent, Speaker, obscured, roughened
+from instructvla_ros.training.language.commands import (
+    ABSENT,
+    UNKNOWN_NAMES,
+    Command,
+    Intent,
+    Speaker,
+    obscured,
+    roughened,
+)
 from instructvla_ros.training.language.facts import motion
 from instructvla_ros.training.language.questions import Questioner
 from instructvla_ros.training.language.words import COMMAND, LANGUAGE, TASKS
@@ -30,10 +38,22 @@ _STALE = 0.4  # share of the reasoning that tells of another moment: it is said 
 
 @dataclass(frozen=True, eq=False)
 class _Said:
-    """A prompt with what belongs to it; ``aim`` is the thing that is to be pointed at."""
+    """A prompt with what belongs to it.
+
+    Attributes:
+        prompt: to be read.
+        silent: whether its words are only read, not learned to say.
+        meant: the thing that the words are about; None if it is about none, or several, or nobody could tell.
+        absent: whether they are about a thing that is not there.
+        aim: the thing that the hand is to go to now.
+        label: what is to be done.
+        task: its number, see ``Batch``.
+    """
 
     prompt: Prompt
     silent: bool = False
+    meant: int | None = None
+    absent: bool = False
     aim: int | None = None
     label: Label | None = None
     task: int = NOWHERE
@@ -96,6 +116,12 @@ class Composer:
             acted=torch.tensor(acted, dtype=torch.long),
             states=self._states([owners[index] for index in acted]),
             actions=self._actions([flat[index].label for index in acted]),
+            meant_cell=torch.tensor(
+                [
+                    self._sizes.num_image_tokens if one.absent else self._sights.language_cell(frame, one.meant)
+                    for frame, one in zip(owners, flat, strict=True)
+                ]
+            ),
             language_cell=torch.tensor(
                 [self._sights.language_cell(frame, one.aim) for frame, one in zip(owners, flat, strict=True)]
             ),
@@ -143,12 +169,15 @@ class Composer:
             command = speaker.any(frame.facts, intent, settings.situated, settings.plain)
         words, silent = self._reasoning(frame, command, label, random)
         text = roughened(command.text, random) if random.random() < settings.rough else command.text
-        if words is not None and self._acts and random.random() < _OBSCURED:
+        hidden = words is not None and self._acts and random.random() < _OBSCURED
+        if hidden:
             text, silent = obscured(text, random), True
         return _Said(
             # what the model says ends with the space before its queries, and is followed by another when it is acted on
             prompt=self._action_prompt(text, f"{words} " if silent else words),
             silent=silent,
+            meant=None if hidden else command.intent.target,
+            absent=command.split == ABSENT and not hidden,
             aim=_aim(command.intent, frame.facts.held),
             label=self._acting(label),
             task=TASKS.index(command.intent.task) if command.intent.target is not None else len(TASKS),
@@ -167,7 +196,12 @@ class Composer:
             command = scholar.any(facts, intent, settings.situated, 0.0, known_from)
         text = roughened(command.text, random) if random.random() < settings.rough else command.text
         words = command.reasoning(facts, motion(label.chunk, frame.opening))
-        return _Said(self._action_prompt(text, words), aim=_aim(command.intent, facts.held))
+        return _Said(
+            self._action_prompt(text, words),
+            meant=command.intent.target,
+            absent=command.split == ABSENT,
+            aim=_aim(command.intent, facts.held),
+        )
 
     def _reasons(self, random: Random) -> bool:
         return random.random() < self._settings.reasoning
@@ -183,14 +217,12 @@ class Composer:
 
     def _exchange(self, frame: Frame, random: Random) -> _Said | None:
         if frame.exchanges:
-            question, answer = random.choice(frame.exchanges)
-            aim = None
-        elif frame.facts is not None:
-            exchange = Questioner(random).any(frame.facts)
-            question, answer, aim = exchange.question, exchange.answer, exchange.target
-        else:
+            return _Said(self._prompts.conversation([Turn(*random.choice(frame.exchanges))]))
+        if frame.facts is None:
             return None
-        return _Said(self._prompts.conversation([Turn(question, answer)]), aim=aim)
+        exchange = Questioner(random).any(frame.facts)
+        prompt = self._prompts.conversation([Turn(exchange.question, exchange.answer)])
+        return _Said(prompt, meant=exchange.target, absent=exchange.absent)
 
     def _action_prompt(self, instruction: str, reasoning: str | None) -> Prompt:
         turn = Turn(action_request(instruction, reasoning is not None), reasoning, queries=True)

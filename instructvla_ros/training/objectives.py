@@ -38,7 +38,9 @@ class Batch:
         acted: ``(A,)`` which prompts have actions.
         states: ``(A, n)`` normalised robot states; None for models without.
         actions: ``(A, H, 7)`` normalised actions.
-        language_cell: ``(P,)`` image token on the thing that is pointed at, ``NOWHERE`` without.
+        meant_cell: ``(P,)`` image token on the thing that the words are about; one more than the last for a thing that
+            is not there; ``NOWHERE`` without.
+        language_cell: ``(P,)`` image token on the thing that the latent actions are to point at, ``NOWHERE`` without.
         vision_cell: ``(A,)`` token of the action vision on it, ``NOWHERE`` without.
         task: ``(A,)`` number of the task; one more than the last for a thing that is not there; ``NOWHERE`` without.
         place: ``(A, 3)`` x, y, z of it in the arm's base frame [m].
@@ -52,6 +54,7 @@ class Batch:
     acted: Tensor
     states: Tensor | None
     actions: Tensor
+    meant_cell: Tensor
     language_cell: Tensor
     vision_cell: Tensor
     task: Tensor
@@ -85,6 +88,8 @@ class GroundingHeads(nn.Module):
         width: int = 64,
     ) -> None:
         super().__init__()
+        self.mean = nn.Linear(language_width, width)
+        self.nothing = nn.Linear(language_width, 1)
         self.ask = nn.Linear(language_width, width)
         self.answer = nn.Linear(language_width, width)
         self.point = nn.Linear(vision_width, 1)
@@ -100,10 +105,17 @@ class GroundingHeads(nn.Module):
         named = self.colors(kind[:, 0]) + self.shapes(kind[:, 1])
         return functional.rms_norm(named, named.shape[-1:])
 
+    def meaning_scores(self, hidden: Tensor, image_tokens: Tensor) -> Tensor:
+        """``(P, N + 1)`` how much ``(P, width)`` hidden states mean each image token and, last, a thing not there."""
+        scores = self._match(self.mean(hidden), image_tokens)
+        return torch.cat((scores, self.nothing(hidden)), dim=-1)
+
     def language_scores(self, latent: Tensor, image_tokens: Tensor) -> Tensor:
         """``(P, N)`` how much each of ``(P, N, width)`` image tokens is meant by ``(P, width)`` latents."""
-        asked = self.ask(latent)[:, None]  # (P, 1, w)
-        return (asked * self.answer(image_tokens)).sum(-1) / asked.shape[-1] ** 0.5
+        return self._match(self.ask(latent), image_tokens)
+
+    def _match(self, asked: Tensor, image_tokens: Tensor) -> Tensor:
+        return (asked[:, None] * self.answer(image_tokens)).sum(-1) / asked.shape[-1] ** 0.5
 
     def vision_scores(self, features: Tensor) -> Tensor:
         """``(A, N)`` how much each of ``(A, N, width)`` tokens of the action vision is meant."""
@@ -121,6 +133,7 @@ class Weights:
 
     language: float = 1.0
     flow: float = 1.0
+    meaning: float = 0.3
     pointing: float = 0.3
     task: float = 0.1
     place: float = 0.1
@@ -129,7 +142,7 @@ class Weights:
     @property
     def need_heads(self) -> bool:
         """Whether any of them is for what grounding heads tell."""
-        return any((self.pointing, self.task, self.place, self.seeing))
+        return any((self.meaning, self.pointing, self.task, self.place, self.seeing))
 
 
 @dataclass(frozen=True, eq=False)
@@ -152,6 +165,7 @@ class Parts:
 _WEIGHT_OF = {
     "language": "language",
     "flow": "flow",
+    "meaning": "meaning",
     "language_pointing": "pointing",
     "vision_pointing": "pointing",
     "task": "task",
@@ -184,6 +198,12 @@ def loss_parts(
             figures["token_accuracy"] = _share(scores.argmax(-1) == prompts.labels)
     if heads is not None and batch.seen is not None and image_tokens.requires_grad:
         losses["seeing"] = seeing_loss(heads, batch.seen, image_tokens, figures, watch)
+    if heads is not None:
+        meant = (batch.meant_cell != NOWHERE) & (prompts.reply_start >= 0)
+        if meant.any():
+            hidden_before = flat[prompts.reply_start[meant]]  # (P', width)
+            scores = heads.meaning_scores(hidden_before, image_tokens[prompts.picture[meant]])
+            _choice("meaning", scores, batch.meant_cell[meant], losses, figures, watch)
     latents = latents_of(model, flat, prompts)  # (A', L, width) of the prompts with queries
     asking = (prompts.query_start >= 0).nonzero().flatten()
     row_of = torch.full((len(prompts.picture),), NOWHERE, device=flat.device)

@@ -30,6 +30,7 @@ class Packed:
         label_index: ``(N,)`` the tokens that a label is predicted from.
         labels: ``(N,)`` the labels.
         label_prompt: ``(N,)`` which prompt, of all, each label belongs to.
+        reply_start: ``(P,)`` for each prompt the token that the beginning of its reply is predicted from, -1 without.
         query_start: ``(P,)`` for each prompt the index of its first meta query, -1 without.
         picture: ``(P,)`` for each prompt its picture.
     """
@@ -41,6 +42,7 @@ class Packed:
     label_index: Tensor  # (N,)
     labels: Tensor  # (N,)
     label_prompt: Tensor  # (N,)
+    reply_start: Tensor  # (P,)
     query_start: Tensor  # (P,)
     picture: Tensor  # (P,)
 
@@ -83,6 +85,7 @@ def pack(pictures: Sequence[Sequence[Prompt]], num_image_tokens: int, silent: Se
     label_index: list[int] = []
     labels: list[int] = []
     label_prompt: list[int] = []
+    reply_start: list[int] = []
     query_start: list[int] = []
     picture: list[int] = []
     for row, prompts in enumerate(pictures):
@@ -95,8 +98,9 @@ def pack(pictures: Sequence[Sequence[Prompt]], num_image_tokens: int, silent: Se
             positions[row, place : place + rest] = torch.arange(start, start + rest)
             part[row, place : place + rest] = number
             offset = row * length + place - start
+            learned = [index for index, label in enumerate(prompt.labels) if label != IGNORED_LABEL]
+            reply_start.append(offset + learned[0] - 1 if learned else -1)
             if silent is None or not silent[len(picture)]:
-                learned = [index for index, label in enumerate(prompt.labels) if label != IGNORED_LABEL]
                 label_index += [offset + index - 1 for index in learned]
                 labels += [prompt.labels[index] for index in learned]
                 label_prompt += [len(picture)] * len(learned)
@@ -111,6 +115,7 @@ def pack(pictures: Sequence[Sequence[Prompt]], num_image_tokens: int, silent: Se
         label_index=torch.tensor(label_index, dtype=torch.long),
         labels=torch.tensor(labels, dtype=torch.long),
         label_prompt=torch.tensor(label_prompt, dtype=torch.long),
+        reply_start=torch.tensor(reply_start),
         query_start=torch.tensor(query_start),
         picture=torch.tensor(picture),
     )

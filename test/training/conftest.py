@@ -40,7 +40,7 @@ torch.set_num_threads(1)
 PICTURE_SIZE = (64, 48)
 CHUNK = 4
 _SHADES = {"red": (230, 40, 40), "green": (50, 160, 70), "blue": (35, 90, 210)}
-_STEPS = {VISION: 40, LANGUAGE: 60, ACTION: 70, TUNING: 30}
+_STEPS = {VISION: 40, LANGUAGE: 80, ACTION: 70, TUNING: 30}
 
 
 def toy_frame(random: Random) -> Frame:

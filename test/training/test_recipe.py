@@ -186,7 +186,7 @@ def test_what_is_shipped_loads_and_has_a_card(finished, tmp_path):
     for name, weight in shipped.state_dict().items():
         assert torch.equal(weight, trained.state_dict()[name]), name
     card = (tmp_path / "models" / "toy" / "README.md").read_text()
-    assert "| phrases | all |" in card and "seed 0" in card and "language 60, action 70, tuning 30" in card
+    assert "| phrases | all |" in card and "seed 0" in card and "language 80, action 70, tuning 30" in card
     with pytest.raises(CheckpointError, match="no finished training"):
         ship(finished / "stages" / ACTION, tmp_path / "other", "")
 
@@ -229,3 +229,36 @@ def test_a_run_that_goes_on_keeps_its_tokenizer_whatever_sentences_have_become(s
     again, _ = train(settings, tmp_path).begin()
     assert file.read_bytes() == before
     again.load_state_dict(model.state_dict())
+
+
+def test_before_it_speaks_it_is_to_know_which_thing_is_meant_or_that_it_is_not_there(settings, train, finished):
+    stage = replace(
+        settings.stages[ACTION], commands=1, questions=0, reasoning=1.0, absent=0.5, situated=0.0, explained=0.5
+    )
+    training = train(replace(settings, stages={**settings.stages, ACTION: stage}), finished.parent / "unused")
+    model = InstructVLA.from_pretrained(finished / "stages" / ACTION)
+    composer = training._composer(ACTION, model, training.frames, points=True)
+    not_there, prompts = model.sizes.num_image_tokens, model.prompts
+    counts = {"absent": 0, "there": 0, "hidden": 0}
+    for step in range(6):
+        batch = composer.batch(step)
+        packed = batch.prompts
+        for index, cell in enumerate(batch.meant_cell.tolist()):
+            start = int(packed.reply_start[index]) + 1
+            words = prompts.text(packed.ids.flatten()[start : start + 12].tolist())
+            kind = "absent" if cell == not_there else "hidden" if cell == NOWHERE else "there"
+            counts[kind] += 1
+            if kind != "hidden":
+                assert words.strip().startswith("there is no") == (kind == "absent"), words
+    assert min(counts.values()) > 0
+    heads = new_heads(model, 0)
+    parts = loss_parts(model, heads, batch, 1, watch=True)
+    assert 0.0 <= parts.figures["meaning_accuracy"] <= 1.0
+    parts.losses["meaning"].backward()
+    assert heads.nothing.weight.grad.abs().sum() > 0 and heads.mean.weight.grad.abs().sum() > 0
+    assert any(parameter.grad is not None for parameter in model.language.parameters())
+
+
+def test_what_is_meant_at_the_start_of_a_reply_is_learned(finished):
+    values = [row["meaning"] for row in rows(finished, LANGUAGE) if "meaning" in row]
+    assert np.mean(values[-2:]) < 0.8 * values[0], values

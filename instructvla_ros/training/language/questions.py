@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from instructvla_ros.model.prompt import SYSTEM_MESSAGE, action_request
 from instructvla_ros.training.language.commands import (
+    ABSENT,
     LANGUAGE,
     UNKNOWN_NAMES,
     Speaker,
@@ -37,6 +38,7 @@ from instructvla_ros.training.language.words import (
 _T = TypeVar("_T")
 CAPTION, QUESTION, DEFINITION, REWRITING = "caption", "question", "definition", "rewriting"
 KINDS = (CAPTION, QUESTION, DEFINITION, REWRITING)
+NOT_THERE = "no, there is no"
 _CAPTIONS = (
     *("describe the scene", "what do you see", "what is on the table", "what can you see", "describe the table"),
     *("tell me what is there", "list the objects", "which objects are there", "what is in front of you"),
@@ -56,12 +58,14 @@ class Exchange:
         question: what a person asks.
         answer: what is true.
         target: index of the thing that the answer is about; None if it is about none, or several.
+        absent: whether it is about a thing that is not there.
     """
 
     kind: str
     question: str
     answer: str
     target: int | None = None
+    absent: bool = False
 
 
 class Questioner:
@@ -97,7 +101,7 @@ class Questioner:
         if facts.things:
             ways += [self._color, self._shape, self._place, self._place, self._at_the_side, self._by_concept]
         question, answer, target = self._choose(ways)(facts)
-        return Exchange(QUESTION, self._asked(question), answer, target)
+        return Exchange(QUESTION, self._asked(question), answer, target, absent=answer.startswith(NOT_THERE))
 
     def definition(self) -> Exchange:
         """What a word means, or what colour a well-known thing has."""
@@ -119,7 +123,7 @@ class Questioner:
         if command is None:
             command = speaker.aggregation(facts, intent)
         question = self._choose(_REWRITES).format(command.text)
-        return Exchange(REWRITING, question, command.meaning(facts), command.intent.target)
+        return Exchange(REWRITING, question, command.meaning(facts), command.intent.target, command.split == ABSENT)
 
     def _count(self, facts: Facts) -> tuple[str, str, int | None]:
         shape = self._choose(("", *SHAPES))
@@ -141,9 +145,11 @@ class Questioner:
         if self._random.random() < 0.3:
             ways = [(noun, noun) for noun in (self._choose(phrases_of(ABSENT_THINGS)), nonsense(self._random))]
         name, said = self._choose(ways)
-        present = any(name in (thing.name, thing.shape, f"{thing.color} object") for thing in facts.things)
+        kinds = [(thing.name, thing.shape, f"{thing.color} object") for thing in facts.things]
+        found = [index for index, names in enumerate(kinds) if name in names]
         question = f"{self._choose(('is there', 'can you see', 'do you see'))} {with_article(said)}"
-        return question, f"yes, there is {with_article(name)}." if present else f"no, there is no {name}.", None
+        answer = f"yes, there is {with_article(name)}." if found else f"{NOT_THERE} {name}."
+        return question, answer, found[0] if len(found) == 1 else None
 
     def _held(self, facts: Facts) -> tuple[str, str, int | None]:
         held = "nothing" if facts.held is None else f"the {facts.things[facts.held].name}"
