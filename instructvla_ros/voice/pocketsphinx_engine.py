@@ -108,7 +108,7 @@ class PocketsphinxEngine:
             "loglevel": "FATAL",
             "compallsen": True,
         }
-        # narrower than its defaults of 1e-48 and 7e-29: the same sentences a third sooner
+        # narrower than its defaults of 1e-48 and 7e-29: the same sentences a quarter sooner
         self._words: Any = pocketsphinx.Decoder(beam=1e-40, pbeam=1e-40, wbeam=1e-24, **common)
         self._phones: Any = pocketsphinx.Decoder(allphone_ci=True, lw=2.0, beam=1e-20, pbeam=1e-20, **common)
         self._add_pronunciations(vocabulary)
