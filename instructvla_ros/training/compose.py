@@ -16,7 +16,6 @@ from instructvla_ros.model.instructvla import InstructVLA
 from instructvla_ros.model.prompt import Prompt, Turn, action_request
 from instructvla_ros.training.frames import Frame, Label
 from instructvla_ros.training.language.commands import (
-    ABSENT,
     UNKNOWN_NAMES,
     Command,
     Intent,
@@ -177,7 +176,7 @@ class Composer:
             prompt=self._action_prompt(text, f"{words} " if silent else words),
             silent=silent,
             meant=None if hidden else command.intent.target,
-            absent=command.split == ABSENT and not hidden,
+            absent=command.intent.target is None and not hidden,
             aim=_aim(command.intent, frame.facts.held),
             label=self._acting(label),
             task=TASKS.index(command.intent.task) if command.intent.target is not None else len(TASKS),
@@ -199,7 +198,7 @@ class Composer:
         return _Said(
             self._action_prompt(text, words),
             meant=command.intent.target,
-            absent=command.split == ABSENT,
+            absent=command.intent.target is None,
             aim=_aim(command.intent, facts.held),
         )
 

@@ -88,7 +88,7 @@ class GroundingHeads(nn.Module):
         width: int = 64,
     ) -> None:
         super().__init__()
-        self.mean = nn.Linear(language_width, width)
+        self.meant = nn.Linear(language_width, width)
         self.nothing = nn.Linear(language_width, 1)
         self.ask = nn.Linear(language_width, width)
         self.answer = nn.Linear(language_width, width)
@@ -107,7 +107,7 @@ class GroundingHeads(nn.Module):
 
     def meaning_scores(self, hidden: Tensor, image_tokens: Tensor) -> Tensor:
         """``(P, N + 1)`` how much ``(P, width)`` hidden states mean each image token and, last, a thing not there."""
-        scores = self._match(self.mean(hidden), image_tokens)
+        scores = self._match(self.meant(hidden), image_tokens)
         return torch.cat((scores, self.nothing(hidden)), dim=-1)
 
     def language_scores(self, latent: Tensor, image_tokens: Tensor) -> Tensor:

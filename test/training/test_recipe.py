@@ -64,7 +64,7 @@ def test_a_finished_run_loads_with_the_normal_loader_and_acts(finished):
 
 
 def test_the_trained_model_says_what_it_was_taught(finished):
-    """Sixty steps do not teach much, but a reply begins as replies do, and ends."""
+    """Eighty steps do not teach much, but a reply begins as replies do, and ends."""
     model = InstructVLA.from_pretrained(finished)
     frame = np.full((48, 64, 3), 128, dtype=np.uint8)
     frame[3:13, 3:13] = (230, 40, 40)
@@ -255,7 +255,7 @@ def test_before_it_speaks_it_is_to_know_which_thing_is_meant_or_that_it_is_not_t
     parts = loss_parts(model, heads, batch, 1, watch=True)
     assert 0.0 <= parts.figures["meaning_accuracy"] <= 1.0
     parts.losses["meaning"].backward()
-    assert heads.nothing.weight.grad.abs().sum() > 0 and heads.mean.weight.grad.abs().sum() > 0
+    assert heads.nothing.weight.grad.abs().sum() > 0 and heads.meant.weight.grad.abs().sum() > 0
     assert any(parameter.grad is not None for parameter in model.language.parameters())
 
 

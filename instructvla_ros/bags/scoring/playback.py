@@ -146,13 +146,13 @@ class Inputs:
 
         By record times alone one that was recorded just before, or just after, may take its place.
         """
-        if stamp in self._of_stamp:
+        if stamp is not None and stamp in self._of_stamp:
             return self._of_stamp[stamp]
         index = bisect_right(self.joint_times, time) - 1
         return self.joint_states[index] if index >= 0 else None
 
     @cached_property
-    def _of_stamp(self) -> dict[float | None, JointState]:
+    def _of_stamp(self) -> dict[float, JointState]:
         return {joint_state.stamp: joint_state for joint_state in self.joint_states}
 
     def next_joint_time(self, time: float) -> float:

@@ -9,7 +9,6 @@ from typing import TypeVar
 
 from instructvla_ros.model.prompt import SYSTEM_MESSAGE, action_request
 from instructvla_ros.training.language.commands import (
-    ABSENT,
     LANGUAGE,
     UNKNOWN_NAMES,
     Speaker,
@@ -123,7 +122,7 @@ class Questioner:
         if command is None:
             command = speaker.aggregation(facts, intent)
         question = self._choose(_REWRITES).format(command.text)
-        return Exchange(REWRITING, question, command.meaning(facts), command.intent.target, command.split == ABSENT)
+        return Exchange(REWRITING, question, command.meaning(facts), command.intent.target, command.intent.target is None)
 
     def _count(self, facts: Facts) -> tuple[str, str, int | None]:
         shape = self._choose(("", *SHAPES))
