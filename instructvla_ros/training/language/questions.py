@@ -122,7 +122,8 @@ class Questioner:
         if command is None:
             command = speaker.aggregation(facts, intent)
         question = self._choose(_REWRITES).format(command.text)
-        return Exchange(REWRITING, question, command.meaning(facts), command.intent.target, command.intent.target is None)
+        target = command.intent.target
+        return Exchange(REWRITING, question, command.meaning(facts), target, absent=target is None)
 
     def _count(self, facts: Facts) -> tuple[str, str, int | None]:
         shape = self._choose(("", *SHAPES))
@@ -148,7 +149,8 @@ class Questioner:
         found = [index for index, names in enumerate(kinds) if name in names]
         question = f"{self._choose(('is there', 'can you see', 'do you see'))} {with_article(said)}"
         answer = f"yes, there is {with_article(name)}." if found else f"{NOT_THERE} {name}."
-        return question, answer, found[0] if len(found) == 1 else None
+        named = found[0] if found and facts.things[found[0]].name == name else None  # "a cube" may be any of them
+        return question, answer, named
 
     def _held(self, facts: Facts) -> tuple[str, str, int | None]:
         held = "nothing" if facts.held is None else f"the {facts.things[facts.held].name}"
