@@ -46,7 +46,7 @@ def main() -> int:
             control_rate=2.5,
         )
         # the policy's camera is used from when its model is loaded on
-        graph.wait_until(lambda: "ready to activate" in graph.processes[-1].output, "the model to be loaded")
+        graph.wait_until(lambda: "acting at" in graph.processes[-1].output, "the model to be loaded")
         recorder = graph.start("recorder_node", path=str(bag), images="jpeg", robot="sim", flight_recorder=False)
         graph.wait_until(lambda: graph.node.count_subscribers("/image") == 2, "the recorder to listen to the camera")
 
@@ -54,7 +54,7 @@ def main() -> int:
             return bool(statuses) and statuses[-1].state == SafetyStatus.STATE_MOVING
 
         instruction.publish(String(data="pick up the red cube"))
-        graph.wait_until(lambda: moving() and len(chunks) >= 5, "motion")
+        graph.wait_until(lambda: moving() and len(chunks) >= 3, "motion")
         graph.call(Trigger, "safety_filter_node/stop", Trigger.Request())
         graph.wait_until(lambda: statuses[-1].state == SafetyStatus.STATE_STOPPED, "the arm to be stopped")
         graph.call(Trigger, "safety_filter_node/reset", Trigger.Request())

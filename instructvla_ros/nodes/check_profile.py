@@ -19,6 +19,7 @@ from pathlib import Path
 from instructvla_ros.checking.findings import Finding, Level, alike, error, good
 from instructvla_ros.checking.judge import judge
 from instructvla_ros.checking.words import in_words
+from instructvla_ros.command_line import split_ros_arguments
 from instructvla_ros.policy.profile import ProfileError, RobotProfile
 from instructvla_ros.safety import LimitsError, SafetyLimits
 
@@ -61,10 +62,7 @@ def _arguments(argv: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
     parser.add_argument("--limits", default="", help="limits to check: a name or a path; default: the profile's")
     parser.add_argument("--checkpoint", type=Path, help="run folder, whose statistics must have the profile's dataset")
     parser.add_argument("--image-transport", choices=("profile", "raw", "compressed"), default="profile")
-    ours, ros = list(argv), []
-    if "--ros-args" in ours:
-        at = ours.index("--ros-args")
-        ours, ros = ours[:at], ours[at:]
+    ours, ros = split_ros_arguments(argv)
     given = parser.parse_args(ours)
     if not 0.5 <= given.seconds <= 600.0:
         parser.error(f"--seconds must be 0.5 to 600, not {given.seconds:g}")

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Sequence
 
 from instructvla_ros.bags.recording import recording_name
+from instructvla_ros.command_line import ROS_ARGUMENTS, split_ros_arguments
 from instructvla_ros.nodes.recorder_node import RecorderNode
 from instructvla_ros.nodes.running import run_node
 
@@ -30,10 +31,7 @@ def ros_arguments(argv: Sequence[str]) -> list[str]:
     parser.add_argument("--robot", default="", help="profile to keep in the bag")
     parser.add_argument("--split-megabytes", type=float, default=0.0, help="begin another bag after so many MB")
     parser.add_argument("--split-seconds", type=float, default=0.0, help="begin another bag after so many seconds")
-    ours, ros = list(argv), []
-    if "--ros-args" in ours:
-        at = ours.index("--ros-args")
-        ours, ros = ours[:at], ours[at:]
+    ours, ros = split_ros_arguments(argv)
     given = parser.parse_args(ours)
     parameters = {
         "path": given.path or recording_name(),
@@ -46,7 +44,7 @@ def ros_arguments(argv: Sequence[str]) -> list[str]:
     }
     if given.compressed:
         parameters["image_transport"] = "compressed"
-    arguments = [*(ros or ["--ros-args"])]
+    arguments = [*(ros or [ROS_ARGUMENTS])]
     for name, value in parameters.items():
         arguments += ["-p", f"{name}:={json.dumps(value)}"]
     return arguments

@@ -5,8 +5,8 @@
 In: all topics of policy and filter, as serialized bytes. Services ``~/save_flight``, ``~/start_recording`` and
 ``~/stop_recording``. Out: bags, ``/diagnostics``.
 
-Callbacks only queue bytes. One thread writes the recording, one fills the flight recorder's memory, and each incident
-is written by a thread of its own. It is a process beside the control loop: whatever the disk does, no arm waits.
+Callbacks only queue bytes. One thread writes the recording, the flight recorder has threads of its own. It is a process
+beside the control loop: whatever the disk does, no arm waits.
 """
 
 from __future__ import annotations
@@ -30,12 +30,11 @@ from std_msgs.msg import Bool, Float64MultiArray, String
 from std_srvs.srv import Trigger
 from trajectory_msgs.msg import JointTrajectory
 
-from instructvla_ros.bags.incidents import delete_old, incident_path, write_incident
-from instructvla_ros.bags.intake import Intake
+from instructvla_ros.bags.flight_recorder import FlightRecorder, FlightSettings
 from instructvla_ros.bags.origin import checkpoint_hashes, versions
 from instructvla_ros.bags.pictures import to_jpeg
 from instructvla_ros.bags.recording import Recording, recording_name
-from instructvla_ros.bags.ring import Message, Ring, Triggers
+from instructvla_ros.bags.ring import Message, Triggers
 from instructvla_ros.bags.writing import Quality, require_room
 from instructvla_ros.declaring import declare
 from instructvla_ros.msg import ActionChunk, Heard, Reasoning, SafetyStatus
@@ -95,19 +94,11 @@ class RecorderNode(RunnableNode):
             self._about["robot"] = given.robot
             self._about["profile"] = yaml_path(ROBOTS_FOLDER, "robot", given.robot).read_text(encoding="utf-8")
         self._latched: dict[str, Message] = {}  # the newest of each, for a recording that begins later
-        self._trouble = self._said = ""
-        self._saves = 0
-        self._saving: threading.Thread | None = None
-        self._ending = threading.Event()
+        self._trouble = ""
 
         self._recording = self._begin(Path(given.path)) if given.path else None
         self._closing: threading.Thread | None = None
-        self._ring: Ring | None = None
-        self._flight: Intake | None = None
-        if given.flight_recorder:
-            latched = frozenset(self.resolve_topic_name(n) for n, (_, quality) in TOPICS.items() if quality.latched)
-            self._ring = Ring(given.flight_seconds, given.flight_megabytes, latched)
-            self._flight = Intake("flight", given.queue_megabytes, self._keep, lambda: None, self._on_flight_error)
+        self._flight = self._flight_recorder() if given.flight_recorder else None
         self._both = {self.resolve_topic_name(name) for name in BOTH_WAYS}
         self._triggers = Triggers(given.burst_interventions, given.burst_window)
 
@@ -129,26 +120,48 @@ class RecorderNode(RunnableNode):
         self.create_timer(0.5, self._look)
         self.create_timer(1.0, self._publish_diagnostics)
         where = f"recording to {given.path}" if given.path else "not recording"
-        memory = f"{given.flight_seconds:g} s or {given.flight_megabytes:g} MB" if self._ring else "off"
+        memory = f"{given.flight_seconds:g} s or {given.flight_megabytes:g} MB" if self._flight else "off"
         self.get_logger().info(f"{where}; flight recorder: {memory}")
 
     def stop_working(self) -> None:
         """Write what is queued, close the bag, and let an incident be written to its end."""
-        self._ending.set()
+        if self._flight is not None:
+            self._flight.hurry()
         recording, self._recording = self._under_way, None
         if recording is not None:
             self._close(recording, lambda text: print(text, flush=True), lambda text: print(text, file=sys.stderr))
         if self._flight is not None and not self._flight.close(CLOSING):
             print("the flight recorder is too slow: what was queued is lost", file=sys.stderr)
-        for thread in (self._closing, self._saving):
-            if thread is not None:
-                thread.join(CLOSING)
+        if self._closing is not None:
+            self._closing.join(CLOSING)
 
     @property
     def _under_way(self) -> Recording | None:
         """The recording, unless an error has ended it."""
         recording = self._recording
         return None if recording is None or recording.has_ended else recording
+
+    def _flight_recorder(self) -> FlightRecorder:
+        given, logger = self._given, self.get_logger()
+        folder = Path(given.flight_folder or Path.home() / "instructvla_incidents").expanduser()
+        return FlightRecorder(
+            FlightSettings(
+                seconds=given.flight_seconds,
+                megabytes=given.flight_megabytes,
+                queue_megabytes=given.queue_megabytes,
+                after=given.flight_after,
+                folder=folder,
+                total_megabytes=given.flight_total_megabytes,
+                reserve=given.disk_reserve,
+            ),
+            frozenset(self.resolve_topic_name(name) for name, (_, quality) in TOPICS.items() if quality.latched),
+            self._types,
+            self._about,
+            partial(self._as_kept, images=given.flight_images),
+            self._on_flight_error,
+            logger.info,
+            logger.error,
+        )
 
     def _begin(self, path: Path) -> Recording:
         given = self._given
@@ -272,10 +285,6 @@ class RecorderNode(RunnableNode):
         self._trouble = trouble
         self.get_logger().error(trouble)
 
-    def _keep(self, message: Message) -> None:
-        assert self._ring is not None
-        self._ring.add(self._as_kept(message, self._given.flight_images))
-
     def _on_flight_error(self, error: Exception) -> None:
         self.get_logger().error(f"flight recorder: a message cannot be kept: {error}", throttle_duration_sec=5.0)
 
@@ -293,59 +302,34 @@ class RecorderNode(RunnableNode):
 
     def _judge(self, status: SafetyStatus) -> None:
         why = self._triggers.see(time.monotonic(), status.state, status.reason, status.intervention_count)
-        if why and self._ring is not None:
-            self.get_logger().warning(self._save(why))
+        if why and self._flight is not None:
+            self.get_logger().warning(self._flight.save(why))
 
     def _on_save(self, _: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
-        response.success = self._ring is not None
-        response.message = self._save("asked for by service") if self._ring else "the flight recorder is off"
+        response.success = self._flight is not None
+        response.message = self._flight.save("asked for by service") if self._flight else "the flight recorder is off"
         return response
-
-    def _save(self, why: str) -> str:
-        """Write the memory in a while; an incident during that while is in it anyway."""
-        if self._saving is not None and self._saving.is_alive():
-            return f"{why}; an incident is being written already"
-        folder = Path(self._given.flight_folder or Path.home() / "instructvla_incidents").expanduser()
-        path = incident_path(folder)
-        self._saving = threading.Thread(target=self._save_now, args=(path, why), name="incident")
-        self._saving.start()
-        return f"{why}; the last {self._given.flight_seconds:g} s will be in {path}"
-
-    def _save_now(self, path: Path, why: str) -> None:
-        assert self._ring is not None
-        self._ending.wait(self._given.flight_after)
-        messages = self._ring.snapshot()
-        try:
-            write_incident(
-                path, messages, self._types, {**self._about, "incident": why}, self._given.disk_reserve
-            )
-        except (OSError, LookupError) as error:
-            self._trouble = f"the incident ({why}) could not be written to {path}: {error}"
-            self.get_logger().error(self._trouble)
-            return
-        self._saves += 1
-        self._said = str(path)
-        self.get_logger().info(f"{path}: {len(messages)} messages, {why}")
-        try:
-            most = self._given.flight_total_megabytes
-            for old in delete_old(path.parent, most):
-                self.get_logger().info(f"{old} is deleted: the incidents took more than {most:g} MB")
-        except OSError as error:
-            self.get_logger().warning(f"an old incident cannot be deleted: {error}")
 
     def _publish_diagnostics(self) -> None:
         recording = self._under_way
         lost = _told(self._lost + (recording.lost if recording else Counter()))
-        level, summary = DiagnosticStatus.OK, "recording" if recording else "flight recorder" if self._ring else "off"
+        flight = self._flight
+        level, summary = DiagnosticStatus.OK, "recording" if recording else "flight recorder" if flight else "off"
         if lost:
             level, summary = DiagnosticStatus.WARN, f"messages lost: {lost}"
-        if self._trouble:
-            level, summary = DiagnosticStatus.ERROR, self._trouble
-        values: dict[str, object] = {"incidents written": self._saves, "last incident": self._said or "none"}
+        trouble = self._trouble or (flight.trouble if flight else "")
+        if trouble:
+            level, summary = DiagnosticStatus.ERROR, trouble
+        values: dict[str, object] = {}
+        if flight is not None:
+            values |= {
+                "incidents written": flight.written,
+                "last incident": flight.last or "none",
+                "memory [MB]": f"{flight.megabytes:.1f}",
+                "reaches back [s]": f"{flight.seconds:.1f}",
+            }
         if recording is not None:
             values |= {"bag": recording.path, "messages": recording.messages}
-        if self._ring is not None:
-            values |= {"memory [MB]": f"{self._ring.megabytes:.1f}", "reaches back [s]": f"{self._ring.seconds:.1f}"}
         self._diagnostics.publish(diagnostic(self, level, summary, {"lost": lost or "none", **values}))
 
 

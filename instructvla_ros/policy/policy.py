@@ -232,7 +232,8 @@ class Policy:
         Args:
             observation: frames and joint state, checked for age by the caller.
             now: the present on the clock of the stamps [s]; if None no time passes between the observation and the
-                chunk.
+                chunk. An observation stamped later, by clocks that differ or since it came before a told clock's time,
+                is as new as can be.
 
         Returns:
             The chunk, stamped with the observation, deltas in the profile's base frame.
@@ -244,6 +245,7 @@ class Policy:
         if not self._epoch:
             raise PolicyError("act was called before start_epoch: there is no instruction to follow")
         started = self._clock()
+        present = observation.stamp if now is None else max(now, observation.stamp)
         opening = self._measured_opening(observation.joint_state)
         intent = self._intent_for(observation.stamp)
         output = self._model.act(
@@ -263,7 +265,7 @@ class Policy:
             actions = self._ensemble.add(observation.stamp, actions)
         translations, rotations = self._units.to_metric(actions)
         if self._splicer is not None:
-            takeover = observation.stamp if now is None else now + self._clock() - started
+            takeover = present if now is None else present + self._clock() - started
             steps, self.last_owed = self._splicer.join(
                 observation.stamp, takeover, np.concatenate((translations, rotations), axis=1)
             )
@@ -281,7 +283,7 @@ class Policy:
             instruction=self._instruction,
             joint_state_stamp=observation.joint_state.stamp,
             reasoning_stamp=self._reasoning_stamp,
-            observation_age=0.0 if now is None else now - observation.stamp,
+            observation_age=present - observation.stamp,
             inference_time=self._clock() - started,
         )
         self._sequence += 1

@@ -4,22 +4,11 @@
 
 from dataclasses import dataclass
 
+from instructvla_ros.held_out_pairs import HELD_OUT_PAIRS, Pair, without_held_out
 from instructvla_ros.sim.scene import COLORS, SHAPES
 
-Pair = tuple[str, str]  # (color, shape)
-
 PAIRS: tuple[Pair, ...] = tuple((color, shape) for color in COLORS for shape in SHAPES)
-
-# One for each colour, and every shape once at least: each word is trained, the combination never.
-HELD_OUT_PAIRS: tuple[Pair, ...] = (
-    ("red", "cylinder"),
-    ("green", "cube"),
-    ("blue", "disc"),
-    ("yellow", "ball"),
-    ("orange", "cone"),
-    ("purple", "cube"),
-)
-TRAINED_PAIRS: tuple[Pair, ...] = tuple(pair for pair in PAIRS if pair not in HELD_OUT_PAIRS)
+TRAINED_PAIRS: tuple[Pair, ...] = without_held_out(PAIRS)
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,8 @@
 
     python -m instructvla_ros.training.collect DATASET --minutes 8 --workers 2
 
-The expert acts with noise, and now and then the hand is knocked aside, so that pictures show what going wrong looks
-like; the labels stay what the expert would do there. Each frame gets labels for several tasks, about several things:
+The arm is clumsy (:mod:`instructvla_ros.training.clumsy`), so that pictures show what going wrong looks like; the
+labels stay what the expert would do there. Each frame gets labels for several tasks, about several things:
 with the demonstrated one alone a model learns where the hand is going, not what was said.
 """
 
@@ -24,10 +24,11 @@ import numpy as np
 from PIL import Image
 
 from instructvla_ros.sim.episode import Episode
-from instructvla_ros.sim.expert import CONTROL_PERIOD, expert_action
+from instructvla_ros.sim.expert import CONTROL_PERIOD
 from instructvla_ros.sim.expert_chunk import expert_chunk
 from instructvla_ros.sim.splits import TRAIN, Split
 from instructvla_ros.sim.tasks import VERBS, TableState, Task, feasible_tasks
+from instructvla_ros.training.clumsy import Clumsy
 from instructvla_ros.training.dataset import DatasetWriter, Demonstration, read_dataset
 from instructvla_ros.training.extras import import_extra
 from instructvla_ros.training.frames import Frame, Label, encode_picture
@@ -39,11 +40,8 @@ CAMERA_SIZE = (480, 480)  # [px] as the simulated camera publishes: drawn smalle
 PICTURE_SIZE = (256, 256)  # [px] as stored
 CHUNK_LENGTH = 16
 _VERB_SHARES = {"reach": 2, "touch": 2, "push_left": 3, "push_right": 3, "pick_up": 5, "put_next_to": 5}
-_NOISES = (0.0, 0.004, 0.008, 0.012)  # [m] an action
-_KICK_CHANCE, _KICK = 0.05, 0.04  # of a step; [m]
-_FLIP_CHANCE = 0.015
 _FRAMES_AFTER = (2, 6)  # once the task is done: that the hand stays as it is must be seen too
-_LONGEST = 36  # frames of an episode: "put next to" takes the expert 20 without noise
+_LONGEST = 44  # frames of an episode: "put next to" takes the expert 20 without noise, and a miss another 15
 
 
 @dataclass(frozen=True)
@@ -70,22 +68,15 @@ def demonstrate(episode: Episode, seed: int, settings: CollectSettings) -> Demon
         settings: how.
     """
     random = Random(seed)
-    noise = np.random.default_rng(seed)
     verb = random.choices(list(_VERB_SHARES), list(_VERB_SHARES.values()))[0]
     episode.reset(seed, verb)
-    spread, is_kicked = random.choice(_NOISES), random.random() < 0.5
+    clumsy = Clumsy(episode.task, random, np.random.default_rng(seed))
     frames: list[Frame] = []
     left = None
     while len(frames) < _LONGEST and left != 0:
         state = episode.state()
         frames.append(_frame(episode, state, random, settings.labels))
-        action = expert_action(episode.task, state, episode.things)
-        action[:3] += noise.normal(0.0, spread, 3)
-        if is_kicked and random.random() < 2.0 * _KICK_CHANCE:
-            action[:3] += noise.uniform(-_KICK, _KICK, 3)
-        if random.random() < _FLIP_CHANCE:
-            action[6] = 1.0 - action[6]
-        progress = episode.step(action)
+        progress = episode.step(clumsy.action(state, episode.things))
         if progress.success and left is None:
             left = random.randint(*_FRAMES_AFTER)
         elif left is not None:

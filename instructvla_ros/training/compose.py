@@ -16,7 +16,6 @@ from instructvla_ros.model.instructvla import InstructVLA
 from instructvla_ros.model.prompt import Prompt, Turn, action_request
 from instructvla_ros.training.frames import Frame, Label
 from instructvla_ros.training.language.commands import (
-    UNKNOWN_NAMES,
     Command,
     Intent,
     Speaker,
@@ -87,6 +86,7 @@ class Composer:
             raise ValueError("there are no frames to train on")
         self._prompts, self._sizes = model.prompts, model.sizes
         self._frames, self._settings, self._acts, self._seed = frames, settings, acts, seed
+        self._full_handed = [frame for frame in frames if frame.facts is not None and frame.facts.held is not None]
         self._points = points
         self._sights = Sights(model, augment)
         self._state_size = model.state_size
@@ -96,8 +96,11 @@ class Composer:
     def batch(self, step: int, rank: int = 0) -> Batch:
         """The batch of a step, for one of several processes."""
         random = Random(hash((self._seed, step, rank)))
-        chosen = [self._frames[random.randrange(len(self._frames))] for _ in range(self._settings.pictures)]
-        return self.compose(chosen, random)
+        return self.compose([self._drawn(random) for _ in range(self._settings.pictures)], random)
+
+    def _drawn(self, random: Random) -> Frame:
+        is_full = self._full_handed and random.random() < self._settings.carrying
+        return random.choice(self._full_handed if is_full else self._frames)
 
     def compose(self, frames: Sequence[Frame], random: Random) -> Batch:
         """A batch of these frames."""
@@ -162,7 +165,7 @@ class Composer:
             return self._explained(frame, label, random)
         speaker = Speaker(random)
         if random.random() < settings.absent:
-            command = speaker.absent(frame.facts, intent.task, UNKNOWN_NAMES)
+            command = speaker.absent(frame.facts, intent.task, hard=True)
             label = Label(_rest(label.chunk, frame.opening))
         else:
             command = speaker.any(frame.facts, intent, settings.situated, settings.plain)
@@ -189,7 +192,7 @@ class Composer:
         scholar, settings = Speaker(random, LANGUAGE, COMMAND), self._settings
         known_from = random.choice((COMMAND, LANGUAGE))
         if random.random() < settings.absent:
-            command = scholar.absent(facts, intent.task, UNKNOWN_NAMES, known_from)
+            command = scholar.absent(facts, intent.task, True, known_from)
             label = Label(_rest(label.chunk, frame.opening))
         else:
             command = scholar.any(facts, intent, settings.situated, 0.0, known_from)

@@ -33,6 +33,7 @@ class StageSettings:
         steps: of the optimiser; 0 if they are fitted to the minutes.
         pictures: of a batch.
         commands: of a picture; in the stage ``vision`` things of a picture that are pointed at.
+        carrying: share of the pictures with something in the hand, beyond those that chance brings.
         questions: of a picture.
         question_pictures: share of the pictures that are only spoken about.
         flow_times: of an observation; 0 without actions.
@@ -50,6 +51,7 @@ class StageSettings:
     steps: int
     pictures: int
     commands: int
+    carrying: float
     questions: int
     question_pictures: float
     flow_times: int

@@ -39,8 +39,9 @@ _FILLER = re.compile(r"[<\[+]|SIL$")
 _WEAK_WORDS = frozenset({*ARTICLES, "to", "up", "at", "for", "please", "now", "you"})
 
 # The logistic functions of the two mean differences of log-likelihoods, a frame each, between words and phone loop;
-# fitted to sentences of the vocabulary and to other sentences by bench/voice.py --fit.
-_SENTENCE_MIDDLE, _WORD_MIDDLE = -2.0, -4.6
+# fitted to sentences of the vocabulary and to other sentences by bench/voice.py --fit, the middles then chosen
+# among four pairs near it (docs/voice.md).
+_SENTENCE_MIDDLE, _WORD_MIDDLE = -2.3, -5.6
 _SENTENCE_SLOPE, _WORD_SLOPE = 2.0, 1.0
 
 
@@ -100,13 +101,13 @@ class PocketsphinxEngine:
                 f"engine pocketsphinx is not installed: pip install -r requirements/voice.txt ({error})"
             ) from error
         model = Path(pocketsphinx.get_model_path(), "en-us")
-        # compallsen: all sounds are scored in every frame, so that both decoders' scores have the same reference
+        # A decoder scores only the sounds that it considers, against the best of these. The phone loop considers all.
+        # Scoring all for the words too (compallsen) takes twice as long, and understands hardly more.
         common = {
             "hmm": str(model / "en-us"),
             "dict": str(model / "cmudict-en-us.dict"),
             "lm": None,
             "loglevel": "FATAL",
-            "compallsen": True,
         }
         # narrower than its defaults of 1e-48 and 7e-29: the same sentences a quarter sooner
         self._words: Any = pocketsphinx.Decoder(beam=1e-40, pbeam=1e-40, wbeam=1e-24, **common)

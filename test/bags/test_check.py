@@ -15,7 +15,7 @@ BAG = ROOT / "recordings" / "sim_stop"
 def test_a_good_bag_is_listed_and_passes(capsys: pytest.CaptureFixture[str]) -> None:
     assert main([str(BAG)]) == 0
     out = capsys.readouterr().out
-    assert "484 messages, 2026-" in out and "/joint_states  sensor_msgs/msg/JointState" in out
+    assert "723 messages, 2026-" in out and "/joint_states  sensor_msgs/msg/JointState" in out
     assert "/instruction  std_msgs/msg/String  latched" in out
 
 

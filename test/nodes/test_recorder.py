@@ -67,9 +67,10 @@ def test_a_recording_holds_every_message_and_says_where_it_comes_from(graph, tmp
         word = (message.name[0] if topic == "joints" else message.encoding).encode()
         graph.wait_until(partial(written, word), topic)
         graph.node.destroy_timer(timer)
-    for index in range(20):
-        joints.publish(JointState(name=["waist"], position=[float(index)]))
+    for index in range(20):  # one after the other: of a burst, best effort may lose some before the recorder
+        joints.publish(JointState(name=["waist", f"state {index} in turn"], position=[float(index)]))
         images.publish(to_message(picture))
+        graph.wait_until(partial(written, f"state {index} in turn".encode()), "each joint state in its turn")
     mark.publish(String(data="the last word"))
     graph.wait_until(lambda: written(b"parameters of safety_filter_node"), "parameters")
     graph.wait_until(lambda: written(b"the last word"), "the last word")

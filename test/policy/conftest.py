@@ -13,7 +13,7 @@ import pytest
 from safetensors.numpy import load_file
 
 from instructvla_ros.policy.policy import Observation, Policy
-from instructvla_ros.policy.profile import RobotProfile
+from instructvla_ros.policy.profile import EnsembleExecution, RobotProfile
 from instructvla_ros.robot.joint_state import JointState
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -147,8 +147,8 @@ def fake_clock():
 
 @pytest.fixture(scope="session")
 def profile():
-    """The simulator's profile."""
-    return RobotProfile.load("sim")
+    """The simulator's, with a chunk at every tick."""
+    return replace(RobotProfile.load("sim"), execution=EnsembleExecution(7, 0.1))
 
 
 @pytest.fixture(scope="session")

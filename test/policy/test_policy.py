@@ -85,6 +85,15 @@ def test_a_chunk_carries_what_a_receiver_needs(make_policy, fake_model, observat
     np.testing.assert_array_equal(first.grippers, np.ones(5))
 
 
+def test_an_observation_stamped_a_little_ahead_of_a_slow_clock_is_of_now(make_policy, fake_model, observation_at):
+    policy = make_policy(fake_model(chunk_length=8), execution=AsynchronousExecution(steps=2, blend=1))
+    policy.start_epoch("go")
+    policy.act(observation_at(10.0), now=10.0)
+    chunk = policy.act(observation_at(10.4), now=10.36)
+    assert chunk.observation_age == 0.0
+    np.testing.assert_allclose(policy.last_owed, 0.0, atol=1e-6)
+
+
 @pytest.mark.parametrize(("lower_case", "asked"), [(True, "pick the cup"), (False, "Pick the CUP")])
 def test_the_model_reads_the_case_it_was_trained_on(lower_case, asked, make_policy, fake_model, observation_at):
     model = fake_model()

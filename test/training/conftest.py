@@ -86,6 +86,7 @@ def toy_settings(folder: Path) -> TrainingSettings:
         steps=0,
         pictures=8,
         commands=2,
+        carrying=0.0,
         questions=1,
         question_pictures=0.0,
         flow_times=2,

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from instructvla_ros.held_out_pairs import HELD_OUT_PAIRS
 from instructvla_ros.training.language.commands import ABSENT, SITUATED, Intent, Speaker, random_intent, roughened
 from instructvla_ros.training.language.facts import Facts, Thing, caption, motion, named_things
 from instructvla_ros.training.language.questions import Questioner
@@ -57,14 +58,31 @@ def test_a_command_names_its_thing_and_its_reasoning_says_which_it_is(facts, see
             assert f"next to the {facts.things[intent.other].name}" in said
 
 
-@given(tables(), st.integers(0, 10**6), st.sampled_from(TASKS))
+@given(tables(), st.integers(0, 10**6), st.sampled_from(TASKS), st.booleans())
 @settings(max_examples=100, deadline=None)
-def test_what_is_called_absent_is_not_there(facts, seed, task):
-    command = Speaker(Random(seed)).absent(facts, task)
+def test_what_is_called_absent_is_not_there(facts, seed, task, hard):
+    command = Speaker(Random(seed)).absent(facts, task, hard)
     assert command.split == ABSENT and command.intent == Intent(task, None)
     names = {thing.name for thing in facts.things} | {f"{thing.color} thing" for thing in facts.things}
     assert command.absent not in names
     assert command.reasoning(facts, "") == f"there is no {command.absent} here. stay."
+
+
+def test_training_often_asks_for_a_colour_and_a_shape_that_are_there_apart():
+    facts = Facts((Thing("red", "cube", (0.3, 0.1, 0.02)), Thing("blue", "ball", (0.3, -0.1, 0.02))))
+    speaker = Speaker(Random(0))
+    absent = [speaker.absent(facts, TASKS[0], hard=True).absent for _ in range(400)]
+    assert sum(name in ("red ball", "blue cube") for name in absent) > 60
+
+
+def test_training_never_calls_a_thing_absent_that_it_never_sees():
+    facts = Facts((Thing("red", "cube", (0.3, 0.1, 0.02)), Thing("green", "cylinder", (0.3, -0.1, 0.02))))
+    speaker, questioner = Speaker(Random(0)), Questioner(Random(0))
+    absent = {speaker.absent(facts, TASKS[0], hard=True).absent for _ in range(2000)}
+    denied = {questioner.question(facts).answer for _ in range(4000)}
+    held_out = {f"{color} {shape}" for color, shape in HELD_OUT_PAIRS}
+    assert "red disc" in absent and not absent & held_out
+    assert not [answer for answer in denied if answer.startswith("no,") and any(name in answer for name in held_out)]
 
 
 @given(tables(), st.integers(0, 10**6))

@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from random import Random
 
 import numpy as np
 import pytest
@@ -208,6 +209,18 @@ def test_with_the_thing_in_the_hand_that_is_pointed_at_beside_which_it_is_to_be_
     sights = Sights(model, augment=False)
     assert (batch.language_cell == sights.language_cell(frame, aim)).all()
     assert (batch.vision_cell == sights.vision_cell(frame, aim, frame.images()[0])).all()
+
+
+def test_pictures_with_a_full_hand_come_as_often_as_is_asked_for(settings, train, finished):
+    stage = replace(settings.stages[ACTION], carrying=0.5)
+    training = train(replace(settings, stages={**settings.stages, ACTION: stage}), finished.parent / "unused")
+    free = replace(training.frames[0], facts=replace(training.frames[0].facts, held=None))
+    full = replace(free, facts=replace(free.facts, held=0))
+    model = InstructVLA.from_pretrained(finished / "stages" / ACTION)
+    composer = training._composer(ACTION, model, [free, free, free, full], points=True)
+    random = Random(0)
+    drawn = [composer._drawn(random).facts.held is not None for _ in range(400)]
+    assert 0.55 < sum(drawn) / len(drawn) < 0.7  # half of them, and a quarter of the other half
 
 
 def test_a_thing_that_is_not_there_is_a_task_of_its_own_and_nothing_is_pointed_at(settings, train, finished):

@@ -48,7 +48,8 @@ class WayReference:
 
 
 class ChunkReference:
-    """Action chunks that were recorded: the one made from an observation, else the nearest within half a step.
+    """Action chunks that were recorded: the one made from an observation, else the nearest within half a step, else the
+    newest before it that still tells what to do, as where several steps of each chunk are followed.
 
     Args:
         chunks: in any order; empty ones are left out.
@@ -83,12 +84,16 @@ class ChunkReference:
         reach = 0.5 * chunk.period + SAME_TIME
         first = int(np.searchsorted(self._stamps, chunk.stamp - reach))
         last = int(np.searchsorted(self._stamps, chunk.stamp + reach, side="right"))
-        fitting = [
-            other
-            for other in self._chunks[first:last]
-            if not (other.instruction and chunk.instruction) or other.instruction == chunk.instruction
-        ]
-        return min(fitting, key=lambda other: abs(other.stamp - chunk.stamp), default=None)
+        fitting = [other for other in self._chunks[first:last] if _told_the_same(other, chunk)]
+        if fitting:
+            return min(fitting, key=lambda other: abs(other.stamp - chunk.stamp))
+        before = self._chunks[first - 1] if first else None
+        follows = before is not None and before.edges[-1] > chunk.stamp and _told_the_same(before, chunk)
+        return before if follows else None
+
+
+def _told_the_same(one: ActionChunk, other: ActionChunk) -> bool:
+    return not (one.instruction and other.instruction) or one.instruction == other.instruction
 
 
 def as_steps(chunk: ActionChunk) -> np.ndarray:

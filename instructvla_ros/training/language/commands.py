@@ -11,6 +11,7 @@ import string
 from dataclasses import dataclass
 from random import Random
 
+from instructvla_ros.held_out_pairs import without_held_out
 from instructvla_ros.training.language.facts import Facts
 from instructvla_ros.training.language.words import (
     ABSENT_THINGS,
@@ -23,6 +24,7 @@ from instructvla_ros.training.language.words import (
     CONCEPTS,
     LANGUAGE,
     LIKENESSES,
+    PAIRS,
     PICK_UP,
     PLACES_ON,
     PLAIN_VERBS,
@@ -39,8 +41,8 @@ from instructvla_ros.training.language.words import (
 ATOMIC, AGGREGATION, SITUATED, ABSENT = "atomic", "aggregation", "situated", "absent"
 SPLITS = (ATOMIC, AGGREGATION, SITUATED)
 _SIDES = {PUSH_LEFT: "left", PUSH_RIGHT: "right"}
-UNKNOWN_NAMES = 0.3
-"""Share of the absent things of training whose name nobody knows."""
+_UNKNOWN_NAMES = 0.3  # share of training's absent things with a noun whose noun is no word at all
+_APART = 0.6  # share of training's absent things with a colour and a shape that are both there, but not together
 
 
 @dataclass(frozen=True)
@@ -162,21 +164,26 @@ class Speaker:
         text = self._situation(sentence, intent, concept, noun, self._other(facts, intent))
         return Command(self._wrapped(text, 0.4), intent, SITUATED, f"{concept} is {thing.color}")
 
-    def absent(self, facts: Facts, task: str, unknown: float = 0.0, known_from: str | None = None) -> Command:
+    def absent(self, facts: Facts, task: str, hard: bool = False, known_from: str | None = None) -> Command:
         """A command about a thing that is not there: ``pick up the purple banana``.
 
         Args:
             facts: what is on the table.
             task: what is to be done with it.
-            unknown: share of the things with a noun whose noun is no word at all.
+            hard: whether, as in training, more of them are hard to tell from what is there: words that nobody knows,
+                and a colour and a shape that are both there, but not together.
             known_from: tier of the other nouns; None for that of all words.
         """
         present = {thing.name for thing in facts.things}
         colors = {thing.color for thing in facts.things}
         kind = self._random.random()
         if kind < 0.35:
-            missing = [f"{color} {shape}" for color in CONCEPTS for shape in SHAPES]
-            plain = self._choose([name for name in missing if name not in present])
+            # a pair that is never on the table and always called absent would be learned to be nowhere, ever
+            names = map(" ".join, without_held_out(PAIRS) if hard else PAIRS)
+            missing = [name for name in names if name not in present]
+            apart = [f"{one.color} {other.shape}" for one in facts.things for other in facts.things] if hard else []
+            apart = [name for name in apart if name in missing]
+            plain = self._choose(apart if apart and self._random.random() < _APART else missing)
             color, shape = plain.split()
             name = f"{self._choose(COLORS[color].command)} {self._choose(SHAPES[shape].command)}"
         elif kind < 0.5 and len(colors) < len(CONCEPTS):
@@ -184,7 +191,7 @@ class Speaker:
             plain = f"{color} thing"
             name = f"{self._choose(COLORS[color].command)} {self._choose(ANY_THING.command)}"
         else:
-            is_word = not unknown or self._random.random() > unknown
+            is_word = not hard or self._random.random() > _UNKNOWN_NAMES
             noun = self._choose(ABSENT_THINGS.of(known_from or self._tier)) if is_word else nonsense(self._random)
             color = self._choose((*COLORS, "", "", "", "big", "small", "old"))
             plain = name = f"{color} {noun}".strip()

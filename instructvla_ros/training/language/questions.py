@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from random import Random
 from typing import TypeVar
 
+from instructvla_ros.held_out_pairs import without_held_out
 from instructvla_ros.model.prompt import SYSTEM_MESSAGE, action_request
 from instructvla_ros.training.language.commands import (
     LANGUAGE,
-    UNKNOWN_NAMES,
     Speaker,
     nonsense,
     phrases_of,
@@ -28,6 +28,7 @@ from instructvla_ros.training.language.words import (
     CONCEPTS,
     LIKENESSES,
     MEANINGS,
+    PAIRS,
     PLACES_ON,
     SHAPES,
     SITUATIONS,
@@ -116,7 +117,7 @@ class Questioner:
         kind = self._random.random()
         command = None
         if kind < 0.2:
-            command = speaker.absent(facts, intent.task, UNKNOWN_NAMES)
+            command = speaker.absent(facts, intent.task, hard=True)
         elif kind < 0.55:
             command = self._speaker.situated(facts, intent, LANGUAGE if self._random.random() < 0.5 else COMMAND)
         if command is None:
@@ -138,7 +139,8 @@ class Questioner:
             thing = self._choose(list(facts.things))
             color, shape = thing.color, thing.shape
         else:
-            color, shape = self._choose(list(CONCEPTS)), self._choose(list(SHAPES))
+            # of pairs that are never on the table nothing is asked: the answer would always be no
+            color, shape = self._choose(without_held_out(PAIRS))
         said_color, said_shape = self._choose(phrases_of(COLORS[color])), self._choose(phrases_of(SHAPES[shape]))
         ways = [(f"{color} {shape}", f"{said_color} {said_shape}"), (shape, said_shape)]
         ways.append((f"{color} object", f"{said_color} {self._choose(phrases_of(ANY_THING))}"))

@@ -86,6 +86,9 @@ CONCEPTS: dict[str, Words] = {
 }
 """Things whose colour everybody knows, by colour."""
 
+PAIRS = tuple((color, shape) for color in CONCEPTS for shape in SHAPES)
+"""All pairs of a colour and a shape."""
+
 LIKENESSES: dict[str, Words] = {
     "cube": Words(("something with corners", "something shaped like a dice"), ("something shaped like a parcel",)),
     "ball": Words(("something that rolls everywhere", "something round like the moon"), ("something to throw",)),

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -14,7 +15,7 @@ import pytest
 
 from instructvla_ros.bags.message_types import type_store
 from instructvla_ros.bags.writing import BagWriter, Quality
-from instructvla_ros.policy.profile import RobotProfile
+from instructvla_ros.policy.profile import EnsembleExecution, RobotProfile
 from instructvla_ros.robot.action_chunk import ActionChunk
 from instructvla_ros.robot.kinematics import KinematicChain
 from instructvla_ros.sim.arm_model import HOME, urdf
@@ -104,7 +105,8 @@ class BagMaker:
 
 @pytest.fixture(scope="session")
 def profile() -> RobotProfile:
-    return RobotProfile.load("sim")
+    """The simulator's, with a chunk at every tick."""
+    return replace(RobotProfile.load("sim"), execution=EnsembleExecution(7, 0.1))
 
 
 @pytest.fixture(scope="session")

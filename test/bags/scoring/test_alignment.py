@@ -49,6 +49,18 @@ def test_no_recorded_chunk_far_away_or_of_another_instruction_is_taken() -> None
     assert np.isnan(ChunkReference([chunk_at(10.0, steps(0))]).steps(predicted)).all(), "empty chunks are no actions"
 
 
+def test_between_recorded_chunks_the_one_that_is_followed_is_taken_as_far_as_it_goes() -> None:
+    even = np.tile([0.01, 0, 0, 0, 0, 0, 1.0], (LENGTH, 1))
+    later = 10.0 + 0.2 * (LENGTH - 2)  # two of its steps are left
+    found = ChunkReference([chunk_at(10.0, even)]).steps(chunk_at(later, steps()))
+    np.testing.assert_allclose(found[:2, 0], 0.01, atol=1e-9)
+    assert np.isnan(found[2:, 0]).all()
+    over = ChunkReference([chunk_at(10.0, even)]).steps(chunk_at(10.0 + 0.2 * LENGTH + 0.15, steps()))
+    assert np.isnan(over).all()
+    another = chunk_at(10.0, even, instruction="right")
+    assert np.isnan(ChunkReference([another]).steps(chunk_at(later, steps(), instruction="left"))).all()
+
+
 def test_a_way_is_cut_at_the_edges_of_the_steps() -> None:
     found = along_x().steps(chunk_at(4.7, steps()))
     np.testing.assert_allclose(found[:, 0], 0.02, atol=1e-12)
