@@ -126,8 +126,9 @@ def _print_tasks(done: dict[str, list[Attempt]], arguments: argparse.Namespace) 
     )
     for name, attempts in done.items():
         print(f"\n## {name}\n")
-        print("| phrases | " + " | ".join(arguments.verbs) + " | all (95 %) | right object | words | place | motion |")
-        print("|" + "---|" * (len(arguments.verbs) + 6))
+        columns = ("phrases", *arguments.verbs, "all (95 %)", "right object", "words", "place", "way", "motion")
+        print("| " + " | ".join(columns) + " |")
+        print("|" + "---|" * len(columns))
         for cell in arguments.cells:
             of_cell = [attempt for attempt in attempts if attempt.cell == cell]
             by_verb = [[attempt for attempt in of_cell if attempt.verb == verb] for verb in arguments.verbs]
@@ -135,7 +136,7 @@ def _print_tasks(done: dict[str, list[Attempt]], arguments: argparse.Namespace) 
             low, high = interval(hits, len(of_cell))
             numbers = [_percent(share(group, "success")) for group in by_verb]
             numbers.append(f"{_percent(hits / len(of_cell))} ({low:.0%}-{high:.0%})")
-            kinds = ("right_object", "right_words", "right_place", "right_motion")
+            kinds = ("right_object", "right_words", "right_place", "right_way", "right_motion")
             numbers += [_percent(share(of_cell, what)) for what in kinds]
             print(f"| {cell} | " + " | ".join(numbers) + " |")
         ratios = [a.path / a.expert_path for a in attempts if a.expert_path and a.success]

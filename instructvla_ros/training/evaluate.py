@@ -23,7 +23,7 @@ from instructvla_ros.sim.splits import HELD_OUT_LAYOUTS, Split
 from instructvla_ros.sim.tasks import VERBS, TableState, Task
 from instructvla_ros.training.closed_loop import ClosedLoop
 from instructvla_ros.training.language.commands import ABSENT, AGGREGATION, ATOMIC, SITUATED, Command, Intent, Speaker
-from instructvla_ros.training.language.facts import Facts, Thing, motion, named_things
+from instructvla_ros.training.language.facts import MOTION_STEPS, Facts, Thing, motion, named_things, tells_way
 from instructvla_ros.training.language.questions import Questioner
 from instructvla_ros.training.language.words import COMMAND, LANGUAGE
 
@@ -45,7 +45,8 @@ class Attempt:
         right_object: whether the gripper ended nearest to the thing that was meant; None where nothing was.
         right_words: whether the reasoning named the right thing; None without reasoning.
         right_place: whether it told the right place; None without.
-        right_motion: whether it told the coming motion as the expert would; None without.
+        right_motion: whether it told the coming motion word for word as the expert would; None without.
+        right_way: whether the directions that it told are those of the expert's way (``tells_way``); None without.
         path: length of the gripper's way [m].
         expert_path: length of the scripted expert's way in the same scene [m]; None where it was not asked.
         act_times: of each inference [s].
@@ -60,6 +61,7 @@ class Attempt:
     right_words: bool | None
     right_place: bool | None
     right_motion: bool | None
+    right_way: bool | None
     path: float
     expert_path: float | None
     act_times: tuple[float, ...]
@@ -170,6 +172,8 @@ class Evaluator:
             if progress.over:
                 break
         target = command.intent.target
+        is_judged = reasoned and target is not None
+        coming = expert_chunk(episode.task, start, episode.things, MOTION_STEPS)
         return Attempt(
             cell=cell,
             verb=verb,
@@ -178,15 +182,13 @@ class Evaluator:
             success=progress.success,
             right_object=None if target is None else _nearest(now) == facts.things[target].name,
             right_words=_right_words(words, command, facts) if reasoned else None,
-            right_place=f"it is {facts.things[target].place}." in words if reasoned and target is not None else None,
-            right_motion=words.endswith(f". {self._motion(start)}.") if reasoned and target is not None else None,
+            right_place=f"it is {facts.things[target].place}." in words if is_judged else None,
+            right_motion=words.endswith(f". {motion(coming, start.opening)}.") if is_judged else None,
+            right_way=tells_way(words.removesuffix(".").rpartition(".")[2], coming) if is_judged else None,
             path=path,
             expert_path=expert_path,
             act_times=tuple(loop.act_times),
         )
-
-    def _motion(self, start: TableState) -> str:
-        return motion(expert_chunk(self._episode.task, start, self._episode.things, 8), start.opening)
 
     def _expert_path(self, seed: int, verb: str) -> float:
         episode = self._episode

@@ -90,6 +90,7 @@ def test_reasoning_is_held_against_the_truth():
     attempt = one.attempt(SITUATED, "pick_up", 1)
     one.close()
     assert attempt.right_words is True and attempt.right_place is False and attempt.right_motion is False
+    assert attempt.right_way is False
     assert attempt.reasoning.startswith("pick up the")
     concepts = [word for words in (*CONCEPTS.values(), *LIKENESSES.values()) for word in words.language]
     assert any(concept in attempt.text for concept in concepts)

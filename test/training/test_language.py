@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from instructvla_ros.held_out_pairs import HELD_OUT_PAIRS
 from instructvla_ros.training.language.commands import ABSENT, SITUATED, Intent, Speaker, random_intent, roughened
-from instructvla_ros.training.language.facts import Facts, Thing, caption, motion, named_things
+from instructvla_ros.training.language.facts import Facts, Thing, caption, motion, named_things, tells_way
 from instructvla_ros.training.language.questions import Questioner
 from instructvla_ros.training.language.words import (
     COLORS,
@@ -138,6 +138,36 @@ def test_the_beginning_of_a_chunk_becomes_words_of_the_picture(step, gripper, wo
     chunk = np.zeros((8, 7))
     chunk[:, :3], chunk[:, 6] = step, gripper
     assert motion(chunk, opening=1.0) == words
+
+
+def _straight(x: float, y: float, z: float) -> np.ndarray:
+    chunk = np.zeros((8, 7))
+    chunk[:, :3] = np.array((x, y, z)) / 4.0
+    return chunk
+
+
+@given(st.tuples(*[st.floats(-0.2, 0.2)] * 3))
+def test_the_words_of_a_chunk_always_tell_its_way(way):
+    chunk = _straight(*way)
+    assert tells_way(motion(chunk), chunk)
+
+
+@pytest.mark.parametrize(
+    ("words", "way", "right"),
+    [
+        ("move left and down", (0.014, -0.05, -0.05), True),  # too little forward to be worth a word
+        ("move left, forward and down", (0.014, -0.05, -0.05), True),
+        ("move left and down", (0.029, -0.05, -0.05), True),
+        ("move left and down", (0.031, -0.05, -0.05), False),  # forward is left out
+        ("move right and down", (0.0, -0.05, -0.05), False),
+        ("move left, back and down", (0.014, -0.05, -0.05), False),
+        ("stay", (0.0, 0.0, 0.02), True),
+        ("stay", (0.0, 0.0, 0.04), False),
+        ("close the gripper", (0.0, 0.0, 0.0), True),
+    ],
+)
+def test_a_way_is_told_if_no_direction_is_wrong_and_no_long_one_is_missing(words, way, right):
+    assert tells_way(words, _straight(*way)) is right
 
 
 @given(st.text(min_size=1, max_size=40), st.integers(0, 1000))

@@ -6,6 +6,7 @@ Left and right are those of the front camera's picture, which the person who spe
 so left is -y of the base frame.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -109,12 +110,31 @@ def motion(chunk: np.ndarray, opening: float | None = None) -> str:
     Returns:
         As in ``move left and down``, ``move up``, ``close the gripper``, ``stay``.
     """
-    begin = chunk[:MOTION_STEPS]
-    total = begin[:, :3].sum(axis=0)
+    total = _way(chunk)
     words = [_MOTIONS[axis][int(total[axis] < 0)] for axis in (1, 0, 2) if abs(total[axis]) >= LEAST_MOTION]
     parts = [f"move {joined(words)}"] if words else []
     if opening is not None:
-        wanted = float(begin[-1, _GRIPPER]) > 0.5
+        wanted = float(chunk[:MOTION_STEPS][-1, _GRIPPER]) > 0.5
         if wanted != (opening > 0.5):
             parts.append("open the gripper" if wanted else "close the gripper")
     return joined(parts) if parts else STAY
+
+
+def tells_way(words: str, chunk: np.ndarray) -> bool:
+    """Whether words of motion tell where the beginning of a chunk leads.
+
+    Unlike a comparison with ``motion`` it does not ask on which side of ``LEAST_MOTION`` a way lies: every direction
+    that is told must be gone into, and every one into which twice as much is gone must be told.
+
+    Args:
+        words: as ``motion`` makes them; of the gripper they may say anything.
+        chunk: ``(H, 7)`` actions, translations in [m].
+    """
+    told = set(re.findall(r"\w+", words))
+    ways = zip(_MOTIONS, _way(chunk), strict=True)
+    gone = [(word, way) for pair, along in ways for word, way in zip(pair, (along, -along), strict=True)]
+    return all(way > 0.0 if word in told else way < 2.0 * LEAST_MOTION for word, way in gone)
+
+
+def _way(chunk: np.ndarray) -> np.ndarray:
+    return chunk[:MOTION_STEPS, :3].sum(axis=0)  # (3,)
