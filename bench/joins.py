@@ -53,7 +53,7 @@ from instructvla_ros.training.language.commands import ATOMIC  # noqa: E402
 MODES: dict[str, Execution] = {
     "ensemble": EnsembleExecution(7, 0.1),
     "first_steps": FirstStepsExecution(4),
-    "asynchronous": AsynchronousExecution(3, 2),
+    "asynchronous": AsynchronousExecution(4, 2),
 }
 PERCENTILES = (50, 99, 100)
 JUDGED_EVERY = 5  # ticks
