@@ -63,7 +63,9 @@ def test_real_data_is_scored_step_by_step_against_its_recorded_actions(tmp_path:
     out = tmp_path / "score.json"
     text = (ROOT / "config" / "robots" / "sim.yaml").read_text()
     often = tmp_path / "often.yaml"  # a chunk at every tick
-    often.write_text(text.replace("{mode: asynchronous, steps: 4, blend: 2}", "{mode: ensemble, window: 7, alpha: 0.1}"))
+    ours, wanted = "{mode: asynchronous, steps: 4, blend: 2}", "{mode: ensemble, window: 7, alpha: 0.1}"
+    assert ours in text
+    often.write_text(text.replace(ours, wanted))
     chosen = ["--robot", str(often), "--reasoning", "never", "--json", str(out), "--limits", "none"]
     assert main([BRIDGE, *MODEL, *chosen]) == 0
     (policy,) = json.loads(out.read_text())["policies"]
