@@ -172,7 +172,8 @@ class Evaluator:
             if progress.over:
                 break
         target = command.intent.target
-        is_judged = reasoned and target is not None
+        thing = None if target is None else facts.things[target]
+        judged = thing if reasoned else None
         coming = expert_chunk(episode.task, start, episode.things, MOTION_STEPS)
         return Attempt(
             cell=cell,
@@ -180,11 +181,11 @@ class Evaluator:
             text=command.text,
             reasoning=words,
             success=progress.success,
-            right_object=None if target is None else _nearest(now) == facts.things[target].name,
+            right_object=None if thing is None else _nearest(now) == thing.name,
             right_words=_right_words(words, command, facts) if reasoned else None,
-            right_place=f"it is {facts.things[target].place}." in words if is_judged else None,
-            right_motion=words.endswith(f". {motion(coming, start.opening)}.") if is_judged else None,
-            right_way=tells_way(words.removesuffix(".").rpartition(".")[2], coming) if is_judged else None,
+            right_place=None if judged is None else f"it is {judged.place}." in words,
+            right_motion=None if judged is None else words.endswith(f". {motion(coming, start.opening)}."),
+            right_way=None if judged is None else tells_way(words.removesuffix(".").rpartition(".")[2], coming),
             path=path,
             expert_path=expert_path,
             act_times=tuple(loop.act_times),
