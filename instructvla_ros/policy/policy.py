@@ -261,11 +261,13 @@ class Policy:
             self._intent = intent or _Intent(output.latent_actions, observation.stamp, self._reasoning)
             self._intent.acts += 1
         actions = self._checked(output.actions)
+        inference_time = self._clock() - started
         if self._ensemble is not None:
             actions = self._ensemble.add(observation.stamp, actions)
         translations, rotations = self._units.to_metric(actions)
         if self._splicer is not None:
-            takeover = present if now is None else present + self._clock() - started
+            # told in the chunk, by which scoring a recording comes to the same steps
+            takeover = present if now is None else present + inference_time
             steps, self.last_owed = self._splicer.join(
                 observation.stamp, takeover, np.concatenate((translations, rotations), axis=1)
             )
@@ -284,7 +286,7 @@ class Policy:
             joint_state_stamp=observation.joint_state.stamp,
             reasoning_stamp=self._reasoning_stamp,
             observation_age=present - observation.stamp,
-            inference_time=self._clock() - started,
+            inference_time=inference_time,
         )
         self._sequence += 1
         self._chunk_stamp = observation.stamp

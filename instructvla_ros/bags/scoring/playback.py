@@ -285,7 +285,7 @@ class Playback:
         if self._epoch is not None and moment.epoch != self._epoch:
             self._loop.restart()
         self._epoch = moment.epoch
-        self._clock.said = self._inference_time if moment.inference_time is None else moment.inference_time
+        self._clock.begin(self._inference_time if moment.inference_time is None else moment.inference_time)
         self._now = now
         self._loop.set_instruction(instruction)
         joint_state = self._inputs.joint_state_at(now, moment.joint_state_stamp)
@@ -374,6 +374,10 @@ class _SaidClock:
 
     def __call__(self) -> float:
         return self.time
+
+    def begin(self, said: float) -> None:
+        """From now on an act takes so long [s]; the clock begins at zero, or differences of its times were rounded."""
+        self.time, self.said = 0.0, said
 
     def act(self, *arguments: Any, **keywords: Any) -> Any:
         """As of the model."""
