@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Hostile input to the safety filter for many steps, every command audited from outside.
 
-    python bench/fuzz.py [--steps 1000000] [--seed 0] [--workers 2] [--robot sim]
+    python bench/fuzz.py [--steps 1000000] [--seed 0] [--worlds 20] [--workers 2] [--robot sim]
 
 Hypothesis plays policies, people, drivers and clocks that do what they please (bench/support/hostile_world.py), in runs
 of one seed each. A broken promise ends the run with the seed, the moves that led to it, and exit code 1; the same seed
@@ -34,7 +34,6 @@ from bench.support.rig import READY, Rig  # noqa: E402
 from instructvla_ros.robot.kinematics import KinematicChain  # noqa: E402
 from instructvla_ros.safety import SafetyLimits  # noqa: E402
 
-_EXAMPLES = 20  # state machines a seed
 _CLEARANCES = ("workspace", "table", "keep_out", "self_collision", "singularity")
 _REPORT_EVERY = 30.0  # [s]
 
@@ -58,8 +57,8 @@ class CountingRig(Rig):
         return report
 
 
-def fuzz(number: int, robot: str) -> str:
-    """One seed; returns what went wrong, empty if nothing."""
+def fuzz(number: int, robot: str, worlds: int) -> str:
+    """One seed of so many worlds; returns what went wrong, empty if nothing."""
     limits = SafetyLimits.load(robot)
     places: dict[str, Any] = PLACES
     if robot in ARMS:
@@ -77,7 +76,7 @@ def fuzz(number: int, robot: str) -> str:
         run_state_machine_as_test(
             machine,
             settings=settings(
-                max_examples=_EXAMPLES,
+                max_examples=worlds,
                 stateful_step_count=30,
                 deadline=None,
                 database=None,
@@ -91,11 +90,11 @@ def fuzz(number: int, robot: str) -> str:
     return ""
 
 
-def _work(first: int, stride: int, robot: str, results: Any, enough: Any) -> None:
+def _work(first: int, stride: int, robot: str, worlds: int, results: Any, enough: Any) -> None:
     number = first
     while not enough.is_set():
         before = CountingRig.steps, CountingRig.audited
-        broken = fuzz(number, robot)
+        broken = fuzz(number, robot, worlds)
         results.put((CountingRig.steps - before[0], CountingRig.audited - before[1], broken, dict(CountingRig.worst)))
         number += stride
     results.put(None)
@@ -106,6 +105,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--steps", type=int, default=1_000_000)
     parser.add_argument("--seed", type=int, default=0, help="the first seed; the others follow")
+    parser.add_argument("--worlds", type=int, default=20, help="of each seed; only with the same number it finds the same")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--robot", default="sim", help="whose limits: a name in config/limits/, or a path")
     arguments = parser.parse_args()
@@ -114,8 +114,9 @@ def main() -> int:
     results, enough = context.Queue(), context.Event()
     workers = [
         context.Process(
-            target=_work, args=(arguments.seed + index, arguments.workers, arguments.robot, results, enough),
-            daemon=True
+            target=_work,
+            args=(arguments.seed + index, arguments.workers, arguments.robot, arguments.worlds, results, enough),
+            daemon=True,
         )
         for index in range(arguments.workers)
     ]

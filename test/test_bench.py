@@ -18,7 +18,7 @@ SHORT = {
     "carrying.py": ["--episodes", "1", "--noises", "1"],
     "console_load.py": ["--seconds", "1", "--warm-up", "1", "--viewers", "1"],
     "driver_rejections.py": ["--minutes", "0.1", "--robots", "fr3"],
-    "fuzz.py": ["--steps", "100", "--workers", "1"],
+    "fuzz.py": ["--steps", "100", "--worlds", "2", "--workers", "1"],
     "graph_latency.py": ["--acts", "2", "--warm-up", "1", "--width", "64", "--height", "48"],
     "image_transport.py": ["--count", "5", "--runs", "1", "--width", "64", "--height", "48"],
     "link_bandwidth.py": ["--count", "5", "--width", "64", "--height", "48", "--links", "0"],

@@ -87,9 +87,10 @@ class ParityModel:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Give tests every recorded model, training step, flow or text that there is."""
+    """Give tests every recorded model (or those of the repository), training step, flow or text that there is."""
     kinds = {
         "parity_name": lambda expected: [()],
+        "reduced_name": lambda expected: [()],
         "training_name": lambda expected: [()] if "train" in expected else [],
         "flow_name": lambda expected: _flows(expected, ("plain", "reason_clean")),
         "reasoning_name": lambda expected: _flows(expected, ("reason_clean",)),
@@ -99,6 +100,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
             names = [
                 (name, variant, *parts)
                 for name, folder in FOLDERS.items()
+                if fixture != "reduced_name" or name == "reduced"
                 for variant in ParitySet(name, folder).variants
                 for parts in parts_of(json.loads((folder / f"{variant}.json").read_text()))
             ]

@@ -84,8 +84,8 @@ def models(request, generalist_run, expert_run):
     return plain, recorded
 
 
-def test_recorded_models_act_and_speak_as_reference_ones_do(parity_name, load_parity):
-    parity = load_parity(*parity_name)
+def test_recorded_models_act_and_speak_as_reference_ones_do(reduced_name, load_parity):
+    parity = load_parity(*reduced_name)
     recorded = copy.deepcopy(parity.model).fuse()
     recorded.recorded = record_steps(recorded, OperationsRecorder(), text_room=words_of_a_question(recorded))
     assert recorded.recorded is not None

@@ -18,7 +18,7 @@ def _unit(vector: np.ndarray) -> np.ndarray:
     return vector / np.linalg.norm(vector)
 
 
-@pytest.mark.parametrize("examples", [30])
+@pytest.mark.parametrize("examples", [15])
 def test_every_command_keeps_every_limit_whatever_comes_in(make_rig, examples):
     machine = type("HostileWorldOnThisArm", (HostileWorld,), {"make_rig": staticmethod(make_rig)})
     run_state_machine_as_test(
