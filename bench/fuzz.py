@@ -105,7 +105,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--steps", type=int, default=1_000_000)
     parser.add_argument("--seed", type=int, default=0, help="the first seed; the others follow")
-    parser.add_argument("--worlds", type=int, default=20, help="of each seed; only with the same number it finds the same")
+    parser.add_argument(
+        "--worlds", type=int, default=20, help="of each seed; only with the same number it finds the same"
+    )
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--robot", default="sim", help="whose limits: a name in config/limits/, or a path")
     arguments = parser.parse_args()
