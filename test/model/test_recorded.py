@@ -37,15 +37,15 @@ class OperationsRecorder:
         return replay, outputs
 
 
-class SpoilingRecorder(OperationsRecorder):
+class SpoilingRecorder:
     """Recordings come out a little different."""
 
     def record(self, step, inputs):
-        replay, outputs = super().record(step, inputs)
+        outputs = tuple(tensor.clone() for tensor in step(*inputs))
 
         def spoiled():
-            replay()
-            outputs[0].add_(1)
+            for place, tensor in zip(outputs, step(*inputs), strict=True):
+                place.copy_(tensor + 1)
 
         return spoiled, outputs
 
@@ -99,7 +99,7 @@ def test_recorded_models_act_and_speak_as_reference_ones_do(reduced_name, load_p
 def test_every_length_of_words_gives_the_same_actions_and_words(models, frame):
     plain, recorded = models
     lengths = set()
-    for words in range(1, 3 * LENGTH_STEP, 9):
+    for words in range(1, 3 * LENGTH_STEP, 19):
         instruction = "x " * words
         lengths.add(-(-len(plain.prompts.for_action(instruction).ids) // LENGTH_STEP))
         actions = [act(model, [frame], instruction) for model in models]

@@ -125,12 +125,13 @@ def test_a_grey_frame_is_no_picture_to_act_on(robot, graph) -> None:
     assert_all_alive(graph)
 
 
-@pytest.mark.parametrize("encoding", ["holographic", "16UC1"])
-def test_a_wrong_encoding_is_named(robot, graph, encoding: str) -> None:
-    robot.await_chunks_to_flow()
-    robot.message = Image(height=2, width=2, encoding=encoding, step=4, data=array("B", bytes(8)))
-    robot.await_diagnosis("policy_node", encoding)
-    assert robot.no_chunk_comes()
+def test_a_wrong_encoding_is_named_and_the_policy_acts_again_on_a_right_one(robot, graph) -> None:
+    for encoding in ("holographic", "16UC1"):
+        robot.message = None
+        robot.await_chunks_to_flow()
+        robot.message = Image(height=2, width=2, encoding=encoding, step=4, data=array("B", bytes(8)))
+        robot.await_diagnosis("policy_node", encoding)
+        assert robot.no_chunk_comes()
     assert_all_alive(graph)
 
 
