@@ -134,5 +134,6 @@ function entry(at, text, answer) {
 }
 
 const plain = (name) => name.replaceAll("_", " ");
-const short = (value) => String(Number(value.toPrecision(2)));
+// a ramp's last step leaves a remainder far below what anyone can see: it is shown as 0
+const short = (value) => String(Number(Number(value.toPrecision(2)).toFixed(4)));
 const seconds = (value) => (value < 1 ? `${Math.max(0, value * 1000).toFixed(0)} ms` : `${value.toFixed(1)} s`);
