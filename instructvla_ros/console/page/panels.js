@@ -134,6 +134,6 @@ function entry(at, text, answer) {
 }
 
 const plain = (name) => name.replaceAll("_", " ");
-// a ramp's last step leaves a remainder far below what anyone can see: it is shown as 0
-const short = (value) => String(Number(Number(value.toPrecision(2)).toFixed(4)));
+const TRIFLE = 1e-4; // what a ramp leaves before its last step is shown as 0, not as 0.0000059
+const short = (value) => String(Math.abs(value) < TRIFLE ? 0 : Number(value.toPrecision(2)));
 const seconds = (value) => (value < 1 ? `${Math.max(0, value * 1000).toFixed(0)} ms` : `${value.toFixed(1)} s`);
