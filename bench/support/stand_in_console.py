@@ -126,7 +126,9 @@ class StandIn:
 
     def _tell(self) -> None:
         state = STOPPED if self.stopped else MOVING if self.moving else HOLDING
-        limits = (ActingLimit("translation_speed", "", 0.31, 0.2, 1.2, "m/s", "slowed"),) if self.moving else ()
+        speed = ActingLimit("translation_speed", "", 0.31, 0.2, 1.2, "m/s", "slowed")
+        gripper = ActingLimit("gripper_speed", "gripper", 0.0, 5.9e-6, 0.1, "", "a tick before it is closed")
+        limits = (speed, gripper) if self.moving else ()
         reason = {STOPPED: "a stop was asked for", MOVING: "following chunk 7", HOLDING: "no chunk"}[state]
         now = time.time()
         self.board.put_status(FilterStatus(now, state, reason, 0.65, self.speed_scale, 0.01, 0.2, limits, 12))

@@ -66,6 +66,8 @@ def test_an_operator_instructs_sees_stops_and_resets(serve) -> None:
         await tab.until("document.querySelectorAll('#cameras figure:not([hidden]) .path-line.over').length === 1")
         await tab.until_text("#ahead", "close the gripper")
         await tab.until_text("#limits .acting strong", "translation speed")
+        await tab.until_text("#limits", "0.31 asked, 0.2 m/s allowed")
+        await tab.until_text("#limits", "0 asked, 0 allowed")  # not 0.0000059
         await tab.until_text("#inputs", "Hz")
         await tab.until_text("#inference", "112 ms")
         assert await tab.eval("document.querySelector('#text').value") == "", "what was sent is gone from the box"

@@ -42,7 +42,7 @@ export function showLimits(safety) {
     const name = document.createElement("strong");
     name.textContent = limit.subject ? `${plain(limit.limit)}: ${limit.subject}` : plain(limit.limit);
     const numbers = limit.asked === null || limit.allowed === null ? ""
-      : `${short(limit.asked)} asked, ${short(limit.allowed)} ${limit.unit} allowed. `;
+      : `${short(limit.asked)} asked, ${[short(limit.allowed), limit.unit].filter(Boolean).join(" ")} allowed. `;
     const when = limit.acting ? `acts now${limit.duration > 0.3 ? `, for ${limit.duration.toFixed(1)} s` : ""}` : `${limit.ago.toFixed(0)} s ago`;
     item.append(name, `${numbers}${when}`);
     item.title = limit.message;
